@@ -1,0 +1,1 @@
+export const placeholderCompare = "@uniflow/compare"

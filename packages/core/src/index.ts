@@ -1,0 +1,1 @@
+export const placeholderCore = "@uniflow/core"

@@ -1,0 +1,1 @@
+export const placeholderSql = "@uniflow/sql"

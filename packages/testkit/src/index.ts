@@ -1,0 +1,1 @@
+export const placeholderTestkit = "@uniflow/testkit"

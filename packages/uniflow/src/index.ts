@@ -1,0 +1,3 @@
+export * from "@uniflow/compare"
+export * from "@uniflow/core"
+export * from "@uniflow/node"
