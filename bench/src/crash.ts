@@ -1,0 +1,3 @@
+import { placeholderNode } from "uniflow"
+
+console.log(`crash: ${placeholderNode}`)

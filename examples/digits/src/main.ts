@@ -1,0 +1,3 @@
+import { placeholderNode } from "uniflow"
+
+console.log(`digits: ${placeholderNode}, on Node ${process.versions.node}`)
