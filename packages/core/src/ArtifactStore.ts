@@ -12,6 +12,7 @@ import type { CorruptArtifact, StoreError } from "./UniflowError.ts"
 
 /** Bytes to store: in memory, as a stream, or a file of this machine by its path. */
 export type ArtifactSource =
+  /** `digest`: the bytes' own, where the caller computed it already; it is taken at its word. */
   | { readonly _tag: "Bytes"; readonly bytes: Encoded; readonly digest?: string | undefined }
   | { readonly _tag: "Stream"; readonly stream: Stream.Stream<Uint8Array, StoreError> }
   | { readonly _tag: "File"; readonly path: string }
@@ -29,7 +30,10 @@ export interface StoredObject extends ArtifactInfo {
 }
 
 export interface ArtifactStoreService {
-  /** Stores bytes durably and tells their digest; refreshes them when they are there already. A source that fails leaves nothing behind. */
+  /**
+   * Stores bytes durably and tells their digest; refreshes them when they are there already. A source that fails leaves
+   * nothing behind. Damaged bytes that `get` or `stream` met are whole again after the next `put` of what they should be.
+   */
   readonly put: (source: ArtifactSource) => Effect.Effect<ArtifactInfo, StoreError>
   /** All bytes of a digest, verified. */
   readonly get: (digest: string) => Effect.Effect<Uint8Array, CorruptArtifact | StoreError>
@@ -37,7 +41,7 @@ export interface ArtifactStoreService {
   readonly stream: (digest: string) => Stream.Stream<Uint8Array, CorruptArtifact | StoreError>
   /** Size in bytes, or undefined where there is no such object. Reads no content. */
   readonly size: (digest: string) => Effect.Effect<number | undefined, StoreError>
-  /** Removes an object unless it was refreshed after `refreshedBeforeMs` (Unix time in milliseconds); tells whether it did. */
+  /** Removes an object that was last refreshed before that time (Unix time in milliseconds); tells whether it did. */
   readonly remove: (digest: string, options: { readonly refreshedBeforeMs: number }) => Effect.Effect<boolean, StoreError>
   /** Every object. */
   readonly list: Stream.Stream<StoredObject, StoreError>

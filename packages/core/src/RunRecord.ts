@@ -47,7 +47,7 @@ export const RunRecord = Schema.Struct({
   /** The step that failed, where one did. */
   failedStep: Schema.NullOr(Schema.String),
   createdAtMs: Schema.Number,
-  /** Begin of the newest attempt. */
+  /** Begin of the newest attempt that claimed the run. */
   startedAtMs: Schema.Number,
   endedAtMs: Schema.NullOr(Schema.Number),
   /** Number of attempts so far; the newest has this number. */

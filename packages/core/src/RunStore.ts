@@ -5,6 +5,10 @@
  * same moment may share a transaction. It is fenced: a writer whose token is stale changes nothing and fails with
  * `StoreError` reason `LeaseLost`, without disturbing others. Readers follow `changes`.
  *
+ * Names that rows are found by (run ids, addresses, step names, metric keys, checkpoint and artifact names, tag names,
+ * digests) are well-formed Unicode without NUL. Every other string (params, messages, notes, errors, …) is any
+ * JavaScript string, lone surrogates and NUL included, and comes back as it was.
+ *
  * Implementations: `MemoryRunStore` (core), `SqlRunStore` (`@uniflow/sql`) on SQLite and PostgreSQL. All pass
  * `RunStoreSuite` of `@uniflow/testkit`.
  */
@@ -27,7 +31,7 @@ import type {
   StepRecord,
   StoredError
 } from "./RunRecord.ts"
-import type { RunIsActive, StoreError } from "./UniflowError.ts"
+import type { RunIsActive, RunNotFound, StoreError } from "./UniflowError.ts"
 
 /** The right to write to a run: its fencing token. */
 export interface Writer {
@@ -37,35 +41,45 @@ export interface Writer {
 
 /** A change that only the holder of the run may make. */
 export type Change =
-  /** Appends a record; the store assigns nothing: `seq` is the writer's own count. Removes the address's active step. */
+  /**
+   * Appends a record; the store assigns nothing: `seq` is the writer's own count, and one that was used before fails the
+   * commit (`NotPermitted`). Removes the address's active step.
+   */
   | { readonly _tag: "StepRecorded"; readonly record: StepRecord }
-  /** Keeps small bytes inside the store, by their digest; keeping them again refreshes them. */
+  /** Keeps small bytes inside the store, by their digest; keeping them again refreshes them (Effect's `Clock` tells the time). */
   | { readonly _tag: "BlobKept"; readonly digest: string; readonly bytes: Uint8Array }
   /** Shows that a step is being executed and how far it has come (replaces what stood for the address). */
   | { readonly _tag: "StepActive"; readonly active: ActiveStep }
   /** Takes that back without an outcome. */
   | { readonly _tag: "StepInactive"; readonly address: string }
-  /** Adds a version of a manual checkpoint; removes the name's versions that are newer, or older than the last `keep`. */
+  /**
+   * Adds a version of a manual checkpoint, replacing the same one; removes the name's versions that are newer, and those
+   * up to `version - keep`.
+   */
   | { readonly _tag: "CheckpointSaved"; readonly record: CheckpointRecord; readonly keep: number }
   /** Removes all versions of a manual checkpoint (of every name when `name` is undefined). */
   | { readonly _tag: "CheckpointRemoved"; readonly address: string; readonly name: string | undefined }
   /** Lets checkpoints up to a save count (`seq`) point to another generation of their step. */
   | { readonly _tag: "CheckpointsMoved"; readonly address: string; readonly from: number; readonly to: number; readonly upToSeq: number }
-  /** Writes chunks of a series (replacing those of the same position) and its summary. */
+  /** Writes chunks of a series (replacing those of the same position) and its summary; without chunks, the summary alone. */
   | {
     readonly _tag: "PointsWritten"
     readonly series: Omit<SeriesKey, "runId">
     readonly chunks: ReadonlyArray<ChunkRecord>
     readonly summary: SeriesSummary
   }
-  /** Removes the chunks of a series from a position on (with 0: the series itself). */
+  /** Removes the chunks of a series from a position on and leaves its summary (with 0: removes the series itself). */
   | { readonly _tag: "PointsCut"; readonly series: Omit<SeriesKey, "runId">; readonly fromChunk: number }
   /** Removes all series and named artifacts of a generation that was never recorded. */
   | { readonly _tag: "GenerationCleared"; readonly address: string; readonly generation: number }
   /** Names an artifact; the same name in the same generation is replaced. */
   | { readonly _tag: "ArtifactNamed"; readonly record: ArtifactRecord }
+  /** Adds lines; a `seq` that was used before fails the commit (`NotPermitted`). */
   | { readonly _tag: "LogsAdded"; readonly logs: ReadonlyArray<LogRecord> }
-  /** Ends the attempt with its run: sets both statuses, releases the lease and removes active steps that are not `once`. */
+  /**
+   * Ends the attempt with its run: sets both statuses, releases the lease, removes active steps that are not `once`, and
+   * sets `crashes` to 0 unless the status is `crashed`. The writer's token is spent by it: later commits are `LeaseLost`.
+   */
   | {
     readonly _tag: "AttemptEnded"
     readonly attempt: number
@@ -83,8 +97,9 @@ export type Annotation =
   /** Asks the run's holder to stop. Cleared when the run is claimed. */
   | { readonly _tag: "CancelRequested" }
   /**
-   * A completed run was asked for again and every step answered: adds a completed attempt with these records and
-   * changes nothing else. Refused (`LeaseLost`) unless the run is completed and has `attempts` attempts.
+   * A completed run was asked for again and every step answered: adds a completed attempt (begun and ended `atMs`) with
+   * these records, counts it in `attempts`, and changes nothing else of the run, its times included. Refused
+   * (`LeaseLost`) unless the run is completed and has `attempts` attempts; then no annotation of the call is made.
    */
   | {
     readonly _tag: "AnsweredAgain"
@@ -96,7 +111,7 @@ export type Annotation =
 
 export interface ClaimRequest {
   readonly runId: string
-  /** Makes the run when it does not exist; undefined claims only what exists. */
+  /** Makes the run when it does not exist, else it is not looked at; undefined claims only what exists (`RunNotFound`). */
   readonly create: NewRun | undefined
   /** Refuse (`RunExists`) when it exists already. */
   readonly onlyNew: boolean
@@ -136,44 +151,69 @@ export interface RunStoreService {
   readonly identity: Effect.Effect<StoreIdentity, StoreError>
   /**
    * Takes a run for the calling process and adds an attempt: makes the run where it does not exist, takes a free
-   * one, supersedes a holder that is dead (see `Holder`), and otherwise fails with `RunIsActive`. The lease is kept
-   * up until the scope closes or `AttemptEnded` releases it.
+   * one, supersedes a holder that is dead (see `Holder`), and otherwise fails with `RunIsActive`. Of several claims at
+   * once exactly one wins.
+   *
+   * Whether a holder is dead is asked of the caller's `ProcessIdentity`. `look` says so: at once. Else, where both
+   * share a monotonic clock (one nonce, or one boot): when the last heartbeat is at least `leaseMs` old, at once, and
+   * `RunIsActive` at once otherwise. Else the claim watches the heartbeat for one `leaseMs` of the holder, and fails as
+   * soon as it moves.
+   *
+   * The run becomes `running` with a new token, its error, end and `cancelRequested` cleared; params, tags and note stay.
+   * Active steps that are not `once` are removed. An attempt that still stood as running becomes `crashed`, without an
+   * end, and counts in `crashes`; where its lease was released it becomes `interrupted`, and does not count.
+   *
+   * The lease is renewed (each third of it) until `AttemptEnded` releases it or the scope closes, which releases it
+   * too and leaves the run's status as it is. Renewal is no change of the run: `revision` stays.
    */
-  readonly claim: (request: ClaimRequest) => Effect.Effect<Claim, RunIsActive | StoreError, Scope.Scope>
-  /** Records changes of one run together, durably. */
+  readonly claim: (request: ClaimRequest) => Effect.Effect<Claim, RunIsActive | RunNotFound | StoreError, Scope.Scope>
+  /** Records changes of one run together, durably, in their order. No changes: tells whether the token still holds. */
   readonly commit: (writer: Writer, changes: ReadonlyArray<Change>) => Effect.Effect<void, StoreError>
-  /** Records what needs no lease. Fails with `Unavailable`… or `RunExists` never; an unknown run is `false`. */
+  /** Records what needs no lease, all of it or nothing; an unknown run is `false`. */
   readonly annotate: (runId: string, annotations: ReadonlyArray<Annotation>) => Effect.Effect<boolean, StoreError>
-  /** Removes a run with everything recorded of it. False when there is none; refuses one that is held (`NotPermitted`). */
+  /**
+   * Removes a run with everything recorded of it, its kept blobs aside (see `collectBlobs`). False when there is none;
+   * refuses one that is held (`NotPermitted`), unless a claim would supersede the holder at once.
+   */
   readonly remove: (runId: string) => Effect.Effect<boolean, StoreError>
 
   readonly run: (runId: string) => Effect.Effect<RunRecord | undefined, StoreError>
   /** Newest first, paged by key. */
   readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<RunRecord>, StoreError>
+  /** In their order. */
   readonly attempts: (runId: string) => Effect.Effect<ReadonlyArray<AttemptRecord>, StoreError>
   /** In the order of recording, those with a `seq` above `after`. */
   readonly steps: (runId: string, after?: number) => Effect.Effect<ReadonlyArray<StepRecord>, StoreError>
+  /** In no particular order. */
   readonly active: (runId: string) => Effect.Effect<ReadonlyArray<ActiveStep>, StoreError>
+  /** In no particular order. */
   readonly series: (runId: string) => Effect.Effect<ReadonlyArray<SeriesRecord>, StoreError>
   /** Chunks of a series in order, from a position on. */
   readonly chunks: (series: SeriesKey, fromChunk?: number) => Effect.Effect<ReadonlyArray<ChunkRecord>, StoreError>
-  /** In the order of saving. */
+  /** Those of one address in the order of saving (`seq`). */
   readonly checkpoints: (runId: string, address?: string) => Effect.Effect<ReadonlyArray<CheckpointRecord>, StoreError>
+  /** In no particular order. */
   readonly artifacts: (runId: string) => Effect.Effect<ReadonlyArray<ArtifactRecord>, StoreError>
-  /** At most `limit` (1,000 by default) lines with a `seq` above `after`. */
+  /** In the order of `seq`, at most `limit` (1,000 by default) lines with a `seq` above `after`. */
   readonly logs: (
     runId: string,
     options?: { readonly address?: string | undefined; readonly after?: number | undefined; readonly limit?: number | undefined }
   ) => Effect.Effect<ReadonlyArray<LogRecord>, StoreError>
   /** Bytes kept inside the store, not verified; undefined where there are none. */
   readonly blob: (digest: string) => Effect.Effect<Uint8Array | undefined, StoreError>
-  /** Cacheable completed generations of any run with this step name and fingerprint, newest first, at most 16. */
+  /**
+   * Cacheable completed generations of any run with this step name and fingerprint, newest (`startedAtMs`) first, at
+   * most 16. Trusted records never answer, nor do restored ones: the record of their generation does.
+   */
   readonly lookup: (step: string, fingerprint: string) => Effect.Effect<ReadonlyArray<StepRecord>, StoreError>
-  /** Runs that changed after the cursor (0: all), in order, at most 1,000, and the cursor to go on from. */
+  /**
+   * Runs that changed after the cursor (0: all), each once and in the order of its newest change (`revision`), at most
+   * 1,000, and the cursor to go on from. Removed runs are not told of.
+   */
   readonly changes: (cursor: number) => Effect.Effect<{ readonly cursor: number; readonly runIds: ReadonlyArray<string> }, StoreError>
   /** Of these digests, those that no record of any run refers to. */
   readonly unreferenced: (digests: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>, StoreError>
-  /** Removes kept blobs that nothing refers to and that were not refreshed since; tells how many, and their bytes. */
+  /** Removes kept blobs that nothing refers to and that were last refreshed before that time; tells how many, and their bytes. */
   readonly collectBlobs: (
     options: { readonly refreshedBeforeMs: number; readonly dryRun: boolean }
   ) => Effect.Effect<{ readonly count: number; readonly sizeBytes: number }, StoreError>

@@ -1,0 +1,420 @@
+/**
+ * The run store that lives in this process's memory and is gone with it: for tests, previews and the browser.
+ *
+ * It keeps every promise of `RunStore` but durability: fencing by token, leases, revisions, atomic commits. Records
+ * are kept as they are given, so whoever hands one over must not change it afterwards; bytes are copied.
+ */
+import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
+import type { Holder } from "./ProcessIdentity.ts"
+import { ProcessIdentity } from "./ProcessIdentity.ts"
+import type {
+  ActiveStep,
+  ArtifactRecord,
+  AttemptRecord,
+  CheckpointRecord,
+  ChunkRecord,
+  LogRecord,
+  RunRecord,
+  SeriesRecord,
+  StepRecord
+} from "./RunRecord.ts"
+import type { Annotation, Change, ClaimRequest, RunStoreService } from "./RunStore.ts"
+import { RunStore } from "./RunStore.ts"
+import { RunIsActive, RunNotFound, StoreError } from "./UniflowError.ts"
+
+interface Series {
+  record: SeriesRecord
+  readonly chunks: Map<number, ChunkRecord>
+}
+
+/** Everything recorded of one run. */
+interface Entry {
+  run: RunRecord
+  attempts: Array<AttemptRecord>
+  readonly steps: Map<number, StepRecord>
+  readonly active: Map<string, ActiveStep>
+  checkpoints: Array<CheckpointRecord>
+  readonly series: Map<string, Series>
+  readonly artifacts: Map<string, ArtifactRecord>
+  readonly logs: Map<number, LogRecord>
+}
+
+const keyOf = (...parts: ReadonlyArray<string | number>): string => JSON.stringify(parts)
+
+const inOrder = <A>(records: Map<number, A>, after = -Infinity): Array<A> =>
+  [...records].filter(([position]) => position > after).sort(([a], [b]) => a - b).map(([, record]) => record)
+
+const copyOf = (chunk: ChunkRecord): ChunkRecord => ({ ...chunk, bytes: chunk.bytes.slice() })
+
+const lost = (runId: string): StoreError =>
+  new StoreError({ reason: "LeaseLost", what: `Run "${runId}" is no longer held by this process` })
+
+/** A store of its own, empty. */
+export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
+  const runs = new Map<string, Entry>()
+  const blobs = new Map<string, { readonly bytes: Uint8Array; readonly refreshedAtMs: number }>()
+  const identity = { id: crypto.randomUUID(), secret: crypto.getRandomValues(new Uint8Array(32)) }
+  const gate = Semaphore.makeUnsafe(1)
+  let revision = 0
+
+  const set = (entry: Entry, fields: Partial<RunRecord>): void => {
+    entry.run = { ...entry.run, ...fields }
+  }
+
+  const read = <A>(runId: string, none: A, f: (entry: Entry) => A): Effect.Effect<A> =>
+    Effect.sync(() => {
+      const entry = runs.get(runId)
+      return entry === undefined ? none : f(entry)
+    })
+
+  const addSteps = (entry: Entry, records: ReadonlyArray<StepRecord>): void => {
+    for (const record of records) entry.steps.set(record.seq, record)
+  }
+
+  /** The first `seq` that is used already, by an earlier record or within the same commit. */
+  const repeated = (taken: Map<number, unknown>, records: ReadonlyArray<{ readonly seq: number }>): StoreError | undefined => {
+    const seen = new Set(taken.keys())
+    for (const { seq } of records) {
+      if (seen.has(seq)) return new StoreError({ reason: "NotPermitted", what: `Position ${seq} of the run's record is taken` })
+      seen.add(seq)
+    }
+    return undefined
+  }
+
+  const dropActive = (entry: Entry): void => {
+    for (const [address, active] of entry.active) if (!active.once) entry.active.delete(address)
+  }
+
+  const apply = (entry: Entry, change: Change, now: number): void => {
+    const runId = entry.run.id
+    switch (change._tag) {
+      case "StepRecorded":
+        addSteps(entry, [change.record])
+        entry.active.delete(change.record.address)
+        break
+      case "BlobKept":
+        blobs.set(change.digest, { bytes: blobs.get(change.digest)?.bytes ?? change.bytes.slice(), refreshedAtMs: now })
+        break
+      case "StepActive":
+        entry.active.set(change.active.address, change.active)
+        break
+      case "StepInactive":
+        entry.active.delete(change.address)
+        break
+      case "CheckpointSaved": {
+        const { record, keep } = change
+        entry.checkpoints = entry.checkpoints.filter((other) =>
+          other.address !== record.address || other.name !== record.name
+          || (other.version < record.version && other.version > record.version - keep)
+        )
+        entry.checkpoints.push(record)
+        break
+      }
+      case "CheckpointRemoved":
+        entry.checkpoints = entry.checkpoints.filter(({ address, name }) =>
+          address !== change.address || (change.name !== undefined && name !== change.name)
+        )
+        break
+      case "CheckpointsMoved":
+        entry.checkpoints = entry.checkpoints.map((record) =>
+          record.address === change.address && record.generation === change.from && record.seq <= change.upToSeq
+            ? { ...record, generation: change.to }
+            : record
+        )
+        break
+      case "PointsWritten": {
+        const { address, generation, key } = change.series
+        const id = keyOf(address, generation, key)
+        const series = entry.series.get(id)
+        const record = { runId, address, generation, key, summary: change.summary, revision }
+        const chunks = series?.chunks ?? new Map<number, ChunkRecord>()
+        for (const chunk of change.chunks) chunks.set(chunk.chunk, copyOf(chunk))
+        entry.series.set(id, { record, chunks })
+        break
+      }
+      case "PointsCut": {
+        const id = keyOf(change.series.address, change.series.generation, change.series.key)
+        const series = entry.series.get(id)
+        if (series === undefined) break
+        if (change.fromChunk <= 0) entry.series.delete(id)
+        else {
+          for (const chunk of series.chunks.keys()) if (chunk >= change.fromChunk) series.chunks.delete(chunk)
+          series.record = { ...series.record, revision }
+        }
+        break
+      }
+      case "GenerationCleared": {
+        const cleared = (of: { readonly address: string; readonly generation: number }): boolean =>
+          of.address === change.address && of.generation === change.generation
+        for (const [id, { record }] of entry.series) if (cleared(record)) entry.series.delete(id)
+        for (const [id, record] of entry.artifacts) if (cleared(record)) entry.artifacts.delete(id)
+        break
+      }
+      case "ArtifactNamed":
+        entry.artifacts.set(keyOf(change.record.address, change.record.generation, change.record.name), change.record)
+        break
+      case "LogsAdded":
+        for (const line of change.logs) entry.logs.set(line.seq, line)
+        break
+      case "AttemptEnded": {
+        const { status, endedAtMs, error, failedStep } = change
+        entry.attempts = entry.attempts.map((attempt) =>
+          attempt.attempt === change.attempt ? { ...attempt, status, endedAtMs, error } : attempt
+        )
+        dropActive(entry)
+        set(entry, { status, endedAtMs, error, failedStep, holder: null, crashes: status === "crashed" ? entry.run.crashes : 0 })
+        break
+      }
+    }
+  }
+
+  const annotateOne = (entry: Entry, annotation: Annotation): void => {
+    switch (annotation._tag) {
+      case "Tagged": {
+        const tags = new Map(Object.entries(entry.run.tags))
+        for (const [name, value] of Object.entries(annotation.tags)) value === null ? tags.delete(name) : tags.set(name, value)
+        set(entry, { tags: Object.fromEntries(tags) })
+        break
+      }
+      case "Noted":
+        set(entry, { note: annotation.note })
+        break
+      case "CancelRequested":
+        set(entry, { cancelRequested: true })
+        break
+      case "AnsweredAgain": {
+        const attempt = entry.run.attempts + 1
+        const { atMs, environment, records } = annotation
+        const { id: runId } = entry.run
+        entry.attempts.push({ runId, attempt, status: "completed", startedAtMs: atMs, endedAtMs: atMs, environment, error: null })
+        addSteps(entry, records)
+        set(entry, { attempts: attempt })
+        break
+      }
+    }
+  }
+
+  /** Whether a holder may be superseded: known now, or only by watching its heartbeat for one lease. */
+  const judge = Effect.fnUntraced(function*(run: RunRecord, holder: Holder) {
+    const { look, monotonicMs, self } = yield* ProcessIdentity
+    if ((yield* look(holder)) === "dead") return "free"
+    const sameClock = holder.nonce === self.nonce || (holder.bootId !== "" && holder.bootId === self.bootId)
+    if (!sameClock) return "watch"
+    return monotonicMs() - run.heartbeatMonotonicMs >= run.leaseMs ? "free" : "held"
+  })
+
+  /** Waits until a holder may be superseded; fails as soon as it is seen to live. */
+  const untilFree = Effect.fnUntraced(function*(runId: string, seen: RunRecord): Effect.fn.Return<void, RunIsActive> {
+    const { holder } = seen
+    if (holder === null) return
+    const active = new RunIsActive({ runId, holder })
+    const verdict = yield* judge(seen, holder)
+    if (verdict === "held") return yield* active
+    if (verdict === "free") return
+    for (let part = 0; part < 4; part++) {
+      yield* Effect.sleep(Duration.millis(seen.leaseMs / 4))
+      const now = runs.get(runId)?.run
+      if (now === undefined || now.holder === null) return
+      if (now.token !== seen.token || now.heartbeat !== seen.heartbeat) return yield* new RunIsActive({ runId, holder: now.holder })
+    }
+  })
+
+  /** Takes the run if it is still as it was seen; undefined when another claim was faster. */
+  const take = (request: ClaimRequest, before: RunRecord | undefined, monotonicMs: number) => {
+    const { create, environment, holder, leaseMs, runId, startedAtMs } = request
+    if (runs.get(runId)?.run.token !== before?.token) return undefined
+    const held = { status: "running", startedAtMs, endedAtMs: null, error: null, failedStep: null, holder, leaseMs } as const
+    revision++
+    let entry = runs.get(runId)
+    if (entry === undefined || before === undefined) {
+      const run: RunRecord = {
+        ...create!, ...held, id: runId, note: null, attempts: 1, crashes: 0, token: 1, heartbeat: 1,
+        heartbeatMonotonicMs: monotonicMs, cancelRequested: false, revision
+      }
+      entry = {
+        run, attempts: [], steps: new Map(), active: new Map(), checkpoints: [], series: new Map(), artifacts: new Map(), logs: new Map()
+      }
+      runs.set(runId, entry)
+    } else {
+      const { run } = entry
+      const died = run.status === "running" && run.holder !== null
+      entry.attempts = entry.attempts.map((attempt) =>
+        attempt.status === "running" ? { ...attempt, status: died ? "crashed" : "interrupted" } : attempt
+      )
+      dropActive(entry)
+      set(entry, {
+        ...held, attempts: run.attempts + 1, crashes: run.crashes + (died ? 1 : 0), token: run.token + 1,
+        heartbeat: run.heartbeat + 1, heartbeatMonotonicMs: monotonicMs, cancelRequested: false, revision
+      })
+    }
+    const { attempts: attempt, token } = entry.run
+    entry.attempts.push({ runId, attempt, status: "running", startedAtMs, endedAtMs: null, environment, error: null })
+    return { token, attempt, created: before === undefined, before }
+  }
+
+  const heldBy = (runId: string, token: number): Entry | undefined => {
+    const entry = runs.get(runId)
+    return entry !== undefined && entry.run.token === token && entry.run.holder !== null ? entry : undefined
+  }
+
+  const keepUp = Effect.fnUntraced(function*(runId: string, token: number, leaseMs: number, monotonicMs: () => number) {
+    while (true) {
+      yield* Effect.sleep(Duration.millis(leaseMs / 3))
+      const entry = heldBy(runId, token)
+      if (entry === undefined) return
+      set(entry, { heartbeat: entry.run.heartbeat + 1, heartbeatMonotonicMs: monotonicMs() })
+    }
+  })
+
+  const claim: RunStoreService["claim"] = Effect.fnUntraced(function*(request) {
+    const { runId, leaseMs } = request
+    const { monotonicMs } = yield* ProcessIdentity
+    while (true) {
+      const before = runs.get(runId)?.run
+      if (before === undefined && request.create === undefined) return yield* new RunNotFound({ runId })
+      if (before !== undefined) {
+        if (request.onlyNew) return yield* new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
+        yield* untilFree(runId, before)
+      }
+      const claimed = yield* Effect.gen(function*() {
+        const claimed = take(request, before, monotonicMs())
+        if (claimed === undefined) return undefined
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            const entry = heldBy(runId, claimed.token)
+            if (entry !== undefined) set(entry, { holder: null, revision: ++revision })
+          })
+        )
+        yield* Effect.forkScoped(keepUp(runId, claimed.token, leaseMs, monotonicMs))
+        return claimed
+      }).pipe(gate.withPermit, Effect.uninterruptible)
+      if (claimed !== undefined) return claimed
+    }
+  })
+
+  const commit: RunStoreService["commit"] = (writer, changes) =>
+    Clock.currentTimeMillis.pipe(
+      Effect.flatMap((now) => {
+        const entry = heldBy(writer.runId, writer.token)
+        if (entry === undefined) return Effect.fail(lost(writer.runId))
+        const refused = repeated(entry.steps, changes.flatMap((change) => change._tag === "StepRecorded" ? [change.record] : []))
+          ?? repeated(entry.logs, changes.flatMap((change) => change._tag === "LogsAdded" ? change.logs : []))
+        if (refused !== undefined) return Effect.fail(refused)
+        if (changes.length > 0) {
+          revision++
+          for (const change of changes) apply(entry, change, now)
+          set(entry, { revision })
+        }
+        return Effect.void
+      }),
+      gate.withPermit
+    )
+
+  const annotate: RunStoreService["annotate"] = (runId, annotations) =>
+    Effect.suspend(() => {
+      const entry = runs.get(runId)
+      if (entry === undefined) return Effect.succeed(false)
+      let attempts = entry.run.attempts
+      const records: Array<StepRecord> = []
+      for (const annotation of annotations) {
+        if (annotation._tag !== "AnsweredAgain") continue
+        if (entry.run.status !== "completed" || annotation.attempts !== attempts++) return Effect.fail(lost(runId))
+        records.push(...annotation.records)
+      }
+      const refused = repeated(entry.steps, records)
+      if (refused !== undefined) return Effect.fail(refused)
+      for (const annotation of annotations) annotateOne(entry, annotation)
+      if (annotations.length > 0) set(entry, { revision: ++revision })
+      return Effect.succeed(true)
+    }).pipe(gate.withPermit)
+
+  const remove: RunStoreService["remove"] = Effect.fnUntraced(function*(runId) {
+    const run = runs.get(runId)?.run
+    if (run === undefined) return false
+    if (run.holder !== null && (yield* judge(run, run.holder)) !== "free") {
+      return yield* new StoreError({ reason: "NotPermitted", what: `Run "${runId}" is being worked on and cannot be removed` })
+    }
+    runs.delete(runId)
+    return true
+  }, gate.withPermit)
+
+  const referenced = (): Set<string> => {
+    const digests = new Set<string>()
+    for (const { artifacts, checkpoints, steps } of runs.values()) {
+      for (const { output } of steps.values()) if (output !== null) digests.add(output.digest)
+      for (const { output } of checkpoints) digests.add(output.digest)
+      for (const { digest } of artifacts.values()) digests.add(digest)
+    }
+    return digests
+  }
+
+  return {
+    identity: Effect.succeed(identity),
+    claim,
+    commit,
+    annotate,
+    remove,
+    run: (runId) => read<RunRecord | undefined>(runId, undefined, ({ run }) => run),
+    runs: ({ after, experiment, limit, pipeline, status }) =>
+      Effect.sync(() => {
+        const order = (a: { createdAtMs: number; id: string }, b: { createdAtMs: number; id: string }): number =>
+          b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0)
+        return [...runs.values()].map(({ run }) => run).filter((run) =>
+          (pipeline === undefined || run.pipeline === pipeline)
+          && (experiment === undefined || run.experiment === experiment)
+          && (status === undefined || status.includes(run.status))
+          && (after === undefined || order(after, run) < 0)
+        ).sort(order).slice(0, Math.min(limit, 1000))
+      }),
+    attempts: (runId) => read<ReadonlyArray<AttemptRecord>>(runId, [], ({ attempts }) => [...attempts]),
+    steps: (runId, after) => read<ReadonlyArray<StepRecord>>(runId, [], ({ steps }) => inOrder(steps, after)),
+    active: (runId) => read<ReadonlyArray<ActiveStep>>(runId, [], ({ active }) => [...active.values()]),
+    series: (runId) => read<ReadonlyArray<SeriesRecord>>(runId, [], ({ series }) => [...series.values()].map(({ record }) => record)),
+    chunks: ({ address, generation, key, runId }, fromChunk = 0) =>
+      read<ReadonlyArray<ChunkRecord>>(runId, [], ({ series }) =>
+        inOrder(series.get(keyOf(address, generation, key))?.chunks ?? new Map<number, ChunkRecord>(), fromChunk - 1).map(copyOf)),
+    checkpoints: (runId, address) =>
+      read<ReadonlyArray<CheckpointRecord>>(runId, [], ({ checkpoints }) =>
+        checkpoints.filter((record) => address === undefined || record.address === address).sort((a, b) => a.seq - b.seq)),
+    artifacts: (runId) => read<ReadonlyArray<ArtifactRecord>>(runId, [], ({ artifacts }) => [...artifacts.values()]),
+    logs: (runId, { address, after, limit = 1000 } = {}) =>
+      read<ReadonlyArray<LogRecord>>(runId, [], ({ logs }) =>
+        inOrder(logs, after).filter((line) => address === undefined || line.address === address).slice(0, limit)),
+    blob: (digest) => Effect.sync(() => blobs.get(digest)?.bytes.slice()),
+    lookup: (step, fingerprint) =>
+      Effect.sync(() =>
+        [...runs.values()].flatMap(({ steps }) => [...steps.values()]).filter((record) =>
+          record.step === step && record.fingerprint === fingerprint && record.status === "completed"
+          && record.cacheable && !record.trusted && record.decision !== "restored"
+        ).sort((a, b) => b.startedAtMs - a.startedAtMs).slice(0, 16)
+      ),
+    changes: (cursor) =>
+      Effect.sync(() => {
+        const changed = [...runs.values()].map(({ run }) => run).filter((run) => run.revision > cursor)
+          .sort((a, b) => a.revision - b.revision).slice(0, 1000)
+        return { cursor: changed.at(-1)?.revision ?? cursor, runIds: changed.map(({ id }) => id) }
+      }),
+    unreferenced: (digests) =>
+      Effect.sync(() => {
+        const used = referenced()
+        return digests.filter((digest) => !used.has(digest))
+      }),
+    collectBlobs: ({ dryRun, refreshedBeforeMs }) =>
+      Effect.sync(() => {
+        const used = referenced()
+        let count = 0
+        let sizeBytes = 0
+        for (const [digest, { bytes, refreshedAtMs }] of blobs) {
+          if (used.has(digest) || refreshedAtMs >= refreshedBeforeMs) continue
+          count++
+          sizeBytes += bytes.length
+          if (!dryRun) blobs.delete(digest)
+        }
+        return { count, sizeBytes }
+      }).pipe(gate.withPermit),
+    exclusively: gate.withPermit
+  }
+})
+
+/** A `RunStore` in memory, empty when the layer is built. */
+export const layer: Layer.Layer<RunStore> = Layer.effect(RunStore, make)
