@@ -1,4 +1,2 @@
-import { placeholderCore } from "@uniflow/core"
-import { placeholderSql } from "@uniflow/sql"
-
-export const placeholderNode = [placeholderCore, placeholderSql, "@uniflow/node"].join(" ")
+export * as NodeHasher from "./NodeHasher.ts"
+export * as NodeProcessIdentity from "./NodeProcessIdentity.ts"
