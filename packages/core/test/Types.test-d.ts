@@ -1,0 +1,101 @@
+import { Context, Effect, Schema } from "effect"
+import { Metrics, Pipeline, Step } from "../src/index.ts"
+
+type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
+const same = <A, B>(_: Equals<A, B>): void => {}
+
+class Db extends Context.Service<Db, { readonly query: Effect.Effect<ReadonlyArray<number>, "db-error"> }>()("test/Db") {}
+
+const load = Step.make("load", {
+  params: { path: Schema.String },
+  run: async ({ params }) => [params.path.length, 2, 3]
+})
+const train = Step.make("train", {
+  inputs: { rows: load },
+  params: { lr: Schema.Number, epochs: Step.withDefault(Schema.Number, 10), note: Schema.optionalKey(Schema.String) },
+  checkpointsIgnore: ["epochs"],
+  run: ({ inputs, params }) =>
+    Effect.gen(function*() {
+      const db = yield* Db
+      const rows = yield* db.query
+      same<typeof inputs.rows, Array<number>>(true)
+      same<typeof params.epochs, number>(true)
+      same<typeof params.note, string | undefined>(true)
+      return { weights: [...inputs.rows, ...rows].map((x) => x * params.lr) }
+    })
+})
+const evaluate = Step.make("evaluate", {
+  inputs: { model: train, rows: load },
+  run: ({ inputs }) => Metrics.create({ accuracy: inputs.model.weights[0]! / inputs.rows.length })
+})
+const poison = Step.make("poison", { run: (): any => JSON.parse("1") })
+const after = Step.make("after", { inputs: { poison }, run: () => "text" })
+const each = Step.map("each", { over: load, params: { lr: Schema.Number }, run: ({ item, params }) => ({ item, lr: params.lr }) })
+const maybe = Step.make("maybe", { inputs: { rows: load }, when: ({ inputs }) => inputs.rows.length > 3, run: () => 1 })
+const collected = Step.map("collected", { over: load, onItemError: "collect", run: async ({ item }) => String(item) })
+const declared = Step.make("declared", { output: Schema.Struct({ at: Schema.Date }), run: () => ({ at: new Date(0) }) })
+
+export const digits = Pipeline.make("digits", { steps: [evaluate, after, each, maybe, collected, declared], goals: { accuracy: "maximize" } })
+type P = typeof digits
+same<Pipeline.Params<P>, { readonly path: string; readonly lr: number; readonly epochs?: number; readonly note?: string }>(true)
+same<Pipeline.Requirements<P>, Db>(true)
+same<Pipeline.Error<P>, "db-error">(true)
+export type O = Pipeline.Outputs<P>
+same<O["evaluate"]["accuracy"], number>(true)
+same<O["load"], Array<number>>(true)
+same<O["train"], { weights: Array<number> }>(true)
+same<O["after"], string>(true)
+same<O["each"], ReadonlyArray<{ item: number; lr: number }>>(true)
+same<O["maybe"], number | undefined>(true)
+same<O["collected"], ReadonlyArray<Step.ItemResult<string>>>(true)
+same<O["declared"], { readonly at: Date }>(true)
+// @ts-expect-error unknown output
+export type Nope = O["nope"]
+
+const alone = Pipeline.make("alone", { steps: [after] })
+same<Pipeline.Params<typeof alone>, {}>(true)
+same<Pipeline.Requirements<typeof alone>, never>(true)
+same<Pipeline.Error<typeof alone>, never>(true)
+
+const otherLr = Step.make("otherLr", { params: { lr: Schema.String }, run: () => 1 })
+// @ts-expect-error conflicting params, with the name
+Pipeline.make("conflict", { steps: [train, otherLr] })
+const load2 = Step.make("load", { run: () => "other" })
+// @ts-expect-error two steps of one name with different outputs
+Pipeline.make("conflict", { steps: [load, load2] })
+// @ts-expect-error output does not fit its schema
+Step.make("bad", { output: Schema.Number, run: () => "text" })
+// @ts-expect-error unknown param in checkpointsIgnore
+Step.make("bad", { params: { a: Schema.Number }, checkpointsIgnore: ["b"], run: () => 1 })
+// @ts-expect-error once and cache exclude each other
+Step.make("bad", { once: true, cache: true, run: () => 1 })
+// @ts-expect-error an input must be a step
+Step.make("bad", { inputs: { a: 1 }, run: () => 1 })
+// @ts-expect-error map goes over an array
+Step.map("bad", { over: after, run: () => 1 })
+// @ts-expect-error unknown param
+Step.make("bad", { params: { a: Schema.Number }, run: ({ params }) => params.b })
+// @ts-expect-error unknown input
+Step.make("bad", { inputs: { load }, run: ({ inputs }) => inputs.nope })
+// @ts-expect-error a misspelt option
+Step.make("bad", { verison: "1", run: () => 1 })
+
+Step.make("checkpoints", {
+  checkpoints: { model: Schema.Struct({ epoch: Schema.Number }) },
+  run: async ({ checkpoint, metrics }) => {
+    const model = await checkpoint.latest("model")
+    same<typeof model, { readonly epoch: number } | undefined>(true)
+    await checkpoint.save("model", { epoch: 1 })
+    // @ts-expect-error wrong value for a declared checkpoint
+    await checkpoint.save("model", { epoch: "1" })
+    // @ts-expect-error metrics are numbers
+    metrics.log({ loss: "0.1" })
+  }
+})
+Step.make("free", {
+  run: async ({ checkpoint }) => {
+    const { epoch } = (await checkpoint.latest<{ epoch: number }>("model")) ?? { epoch: 0 }
+    same<typeof epoch, number>(true)
+    await checkpoint.save("model", { epoch })
+  }
+})
