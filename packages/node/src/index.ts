@@ -1,2 +1,3 @@
+export * as FileArtifactStore from "./FileArtifactStore.ts"
 export * as NodeHasher from "./NodeHasher.ts"
 export * as NodeProcessIdentity from "./NodeProcessIdentity.ts"

@@ -1,0 +1,46 @@
+/**
+ * File operations as effects. Each one runs to its end before an interruption is heard, so that no handle is closed,
+ * and no file removed, while the system still works on it.
+ */
+import { type FileHandle, mkdir, open } from "node:fs/promises"
+import { dirname } from "node:path"
+import process from "node:process"
+import { Effect } from "effect"
+import { asFileError, type FileError } from "./fileErrors.ts"
+
+/** One operation of node:fs/promises, not interrupted half-way. */
+export const operate = <A>(run: () => Promise<A>): Effect.Effect<A, FileError> =>
+  Effect.uninterruptible(Effect.tryPromise({ try: run, catch: asFileError }))
+
+/** Like `operate`, undefined where there is no such file. */
+export const unlessMissing = <A>(run: () => Promise<A>): Effect.Effect<A | undefined, FileError> =>
+  operate(() =>
+    run().catch((error: unknown) => {
+      if (asFileError(error).code === "ENOENT") return undefined
+      throw error
+    })
+  )
+
+/** Uses an open file, and closes it whatever happens. */
+export const withFile = <A, E>(
+  path: string,
+  flags: string,
+  use: (file: FileHandle) => Effect.Effect<A, E>
+): Effect.Effect<A, E | FileError> =>
+  Effect.acquireUseRelease(operate(() => open(path, flags)), use, (file) => Effect.ignore(operate(() => file.close())))
+
+/** Makes the names in a folder durable. Windows has no such operation, and writes them through. */
+export const syncFolder = (path: string): Effect.Effect<void, FileError> =>
+  process.platform === "win32" ? Effect.void : withFile(path, "r", (folder) => operate(() => folder.sync()))
+
+/** Makes a folder with the folders above it that were missing, all durable. */
+export const makeFolder = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void, FileError> {
+  const first = yield* operate(() => mkdir(path, { recursive: true }))
+  // One that stood there already may be another process's, not durable yet.
+  let above = dirname(path)
+  yield* syncFolder(above)
+  while (first !== undefined && above !== dirname(first) && above !== dirname(above)) {
+    above = dirname(above)
+    yield* syncFolder(above)
+  }
+})
