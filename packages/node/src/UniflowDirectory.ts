@@ -1,0 +1,131 @@
+/**
+ * Which folder holds everything: the database, the artifacts, temporary files.
+ *
+ * An option wins over the environment variable `UNIFLOW_DIR`, which wins over `.uniflow` in the root of the workspace
+ * (pnpm-workspace.yaml, a lockfile or .git, looked for from the working directory upwards). A folder that the next
+ * build or installation would delete is refused, and so is one on a network file system, each with the way out.
+ *
+ * Choosing touches nothing; the folder is made by `ensure`, when something is first written.
+ */
+import { existsSync, realpathSync } from "node:fs"
+import { readdir, writeFile } from "node:fs/promises"
+import { dirname, join, resolve, sep } from "node:path"
+import process from "node:process"
+import { StoreError } from "@uniflow/core"
+import { Context, Effect, Layer } from "effect"
+import { type FileError, storeErrorOf } from "./internal/fileErrors.ts"
+import { makeFolder, operate } from "./internal/fileOperations.ts"
+import { networkFileSystem } from "./internal/networkFileSystem.ts"
+import { workspaceRoot } from "./internal/workspaceRoot.ts"
+
+export interface UniflowDirectoryOptions {
+  /** The folder itself (not the project's); relative to the working directory. */
+  readonly directory?: string | undefined
+  /** Where the search begins; the process's working directory by default. */
+  readonly cwd?: string | undefined
+  /** Where `UNIFLOW_DIR` is looked up; the process's environment by default. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+}
+
+export interface UniflowDirectoryService {
+  /** The folder, absolute. */
+  readonly path: string
+  /** Why it is this one, in a sentence: what `doctor` says. */
+  readonly why: string
+  /** Makes the folder with its `.gitignore` unless it is there; fails with `NotSupported` on a network file system. */
+  readonly ensure: Effect.Effect<void, StoreError>
+}
+
+/** The folder in use. */
+export class UniflowDirectory extends Context.Service<UniflowDirectory, UniflowDirectoryService>()("@uniflow/node/UniflowDirectory") {}
+
+/** Folders that a tool owns and deletes, wherever they are. */
+const doomedAnywhere = ["node_modules", ".next", ".nuxt", ".output", ".svelte-kit", ".vercel", ".turbo", "dist"]
+
+/** Names that are a build's output beside a package.json, and an ordinary folder elsewhere. */
+const doomedInProject = ["build", "out"]
+
+/** The folder on a path that will be deleted by a tool; undefined where there is none. */
+const doomedPart = (path: string): string | undefined => {
+  const parts = path.split(sep)
+  const index = parts.findIndex((name, at) =>
+    doomedAnywhere.includes(name)
+    || (doomedInProject.includes(name) && existsSync(join(parts.slice(0, at).join(sep) || sep, "package.json")))
+  )
+  return index < 0 ? undefined : parts[index]
+}
+
+/** The nearest folder on a path that exists. */
+const existing = (path: string): string => existsSync(path) || path === dirname(path) ? path : existing(dirname(path))
+
+/** A path with the links on its existing part followed. */
+const real = (path: string): string => {
+  const base = existing(path)
+  return join(realpathSync(base), path.slice(base.length))
+}
+
+const refused = (what: string) => new StoreError({ reason: "NotSupported", what })
+
+const wayOut = "Set UNIFLOW_DIR (or the option `directory`) to a folder outside of it"
+
+const choose = (options: UniflowDirectoryOptions): { readonly path: string; readonly why: string } | StoreError => {
+  const cwd = resolve(options.cwd ?? process.cwd())
+  const variable = (options.env ?? process.env)["UNIFLOW_DIR"]
+  if (options.directory !== undefined) return { path: resolve(cwd, options.directory), why: "it was given by the option `directory`" }
+  if (variable !== undefined && variable !== "") return { path: resolve(cwd, variable), why: "the environment variable UNIFLOW_DIR names it" }
+  if (cwd.split(sep).includes(".next")) {
+    return refused(
+      `UniFlow keeps nothing inside .next, which the next build deletes, and the working directory is ${cwd} `
+        + `(a standalone Next server changes into .next/standalone). ${wayOut}, such as the .uniflow folder of the project`
+    )
+  }
+  const { path, mark } = workspaceRoot(cwd)
+  return {
+    path: join(path, ".uniflow"),
+    why: mark === undefined
+      ? `no pnpm-workspace.yaml, lockfile or .git was found from ${cwd} upwards, so it is in the working directory`
+      : `${path} is the root of the workspace (it holds ${mark})`
+  }
+}
+
+/** Says which folder it is and why, or refuses it; makes nothing yet. */
+export const make = (options: UniflowDirectoryOptions = {}): Effect.Effect<UniflowDirectoryService, StoreError> =>
+  Effect.suspend(() => {
+    const chosen = choose(options)
+    if (chosen instanceof StoreError) return Effect.fail(chosen)
+    const { path, why } = chosen
+    const doomed = doomedPart(path) ?? doomedPart(real(path))
+    if (doomed !== undefined) {
+      const who = doomed === "node_modules" ? "which the next installation deletes" : "which the next build deletes"
+      return Effect.fail(refused(`UniFlow keeps nothing inside ${doomed}, ${who}, and its folder would be ${path} (${why}). ${wayOut}`))
+    }
+    return Effect.succeed({ path, why, ensure: ensureOnce(path) })
+  })
+
+const ensureOnce = (path: string): Effect.Effect<void, StoreError> => {
+  let done = false
+  return Effect.suspend(() => done ? Effect.void : Effect.tap(ensure(path), () => Effect.sync(() => void (done = true))))
+}
+
+const ensure = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void, StoreError> {
+  const network = yield* networkFileSystem(existing(real(path)))
+  if (network !== undefined) {
+    return yield* refused(
+      `${path} is on a network file system (${network}), where several machines could damage the database. `
+        + "Set UNIFLOW_DIR to a folder on a local disk, or share runs through PostgreSQL (@uniflow/postgres)"
+    )
+  }
+  yield* Effect.mapError(makeIgnored(path), storeErrorOf(`The folder ${path} cannot be made`))
+})
+
+const makeIgnored = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void, FileError> {
+  yield* makeFolder(path)
+  // Only in a new folder: who deletes the file later wants to commit what is there.
+  if ((yield* operate(() => readdir(path))).length > 0) return
+  yield* operate(() => writeFile(join(path, ".gitignore"), "*\n", { flag: "wx" })).pipe(
+    Effect.catchIf((error) => error.code === "EEXIST", () => Effect.void)
+  )
+})
+
+/** The folder as a layer; building it touches nothing. */
+export const layer = (options?: UniflowDirectoryOptions): Layer.Layer<UniflowDirectory, StoreError> => Layer.effect(UniflowDirectory, make(options))
