@@ -228,7 +228,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     let entry = runs.get(runId)
     if (entry === undefined || before === undefined) {
       const run: RunRecord = {
-        ...create!, ...held, id: runId, note: null, attempts: 1, crashes: 0, token: 1, heartbeat: 1,
+        ...create!, ...held, id: runId, note: null, attempts: 1, crashes: 0, token: revision, heartbeat: 1,
         heartbeatMonotonicMs: monotonicMs, cancelRequested: false, revision
       }
       entry = {
@@ -243,7 +243,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
       )
       dropActive(entry)
       set(entry, {
-        ...held, attempts: run.attempts + 1, crashes: run.crashes + (died ? 1 : 0), token: run.token + 1,
+        ...held, attempts: run.attempts + 1, crashes: run.crashes + (died ? 1 : 0), token: revision,
         heartbeat: run.heartbeat + 1, heartbeatMonotonicMs: monotonicMs, cancelRequested: false, revision
       })
     }

@@ -3,6 +3,9 @@
  *
  * Times are Unix times in milliseconds (`…AtMs`), sizes are bytes (`…Bytes`). JSON stands for values that were
  * encoded to plain JSON before. What belongs to a process (environment, host, error) belongs to the attempt.
+ *
+ * Numbers are finite and never -0: JSON has no others. The figures of a series are the exception, every float64 of them
+ * is kept.
  */
 import { Schema } from "effect"
 import { DecisionKind, Reason } from "./Decision.ts"
@@ -54,7 +57,7 @@ export const RunRecord = Schema.Struct({
   attempts: Schema.Int,
   /** Attempts in a row that ended with the death of their process. */
   crashes: Schema.Int,
-  /** Fencing token: grows with each process that takes the run. */
+  /** Fencing token: grows with each claim, and is never given twice by a store, not even for a removed run's id (`revision` of the claim serves). */
   token: Schema.Int,
   /** The process that holds the run; null when none does. */
   holder: Schema.NullOr(Holder),

@@ -6,8 +6,8 @@
  * `StoreError` reason `LeaseLost`, without disturbing others. Readers follow `changes`.
  *
  * Names that rows are found by (run ids, addresses, step names, metric keys, checkpoint and artifact names, tag names,
- * digests) are well-formed Unicode without NUL. Every other string (params, messages, notes, errors, …) is any
- * JavaScript string, lone surrogates and NUL included, and comes back as it was.
+ * digests) are well-formed Unicode without NUL, at most 512 characters. Every other string (params, messages, notes,
+ * errors, …) is any JavaScript string, lone surrogates and NUL included, and comes back as it was.
  *
  * Implementations: `MemoryRunStore` (core), `SqlRunStore` (`@uniflow/sql`) on SQLite and PostgreSQL. All pass
  * `RunStoreSuite` of `@uniflow/testkit`.

@@ -1,1 +1,2 @@
-export const placeholderTestkit = "@uniflow/testkit"
+export * from "./Capability.ts"
+export * from "./RunStoreSuite.ts"
