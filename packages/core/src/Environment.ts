@@ -34,7 +34,7 @@ export interface EnvironmentService {
   readonly redact: (text: string) => string
 }
 
-const secretName = /(secret|token|passw|passphrase|api[-_]?key|private[-_]?key|credential|auth|cookie|session|dsn|connection[-_]?string|_url$|_key$)/i
+const secretName = /(secret|token(?!iz)|passw|passphrase|api[-_]?key|private[-_]?key|credential|auth(?!or(?!i[sz]))|cookie|session|dsn|connection[-_]?string|_url$|_key$)/i
 
 /** The surroundings of this process; without a platform only the runtime's name is known. */
 export const Environment: Context.Reference<EnvironmentService> = Context.Reference<EnvironmentService>("@uniflow/core/Environment", {

@@ -1,4 +1,5 @@
 export * as FileArtifactStore from "./FileArtifactStore.ts"
+export * as NodeEnvironment from "./NodeEnvironment.ts"
 export * as NodeHasher from "./NodeHasher.ts"
 export * as NodeProcessIdentity from "./NodeProcessIdentity.ts"
 export * as UniflowDirectory from "./UniflowDirectory.ts"
