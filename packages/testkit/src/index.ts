@@ -1,2 +1,3 @@
+export * from "./ArtifactStoreSuite.ts"
 export * from "./Capability.ts"
 export * from "./RunStoreSuite.ts"

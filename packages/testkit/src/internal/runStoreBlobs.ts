@@ -3,7 +3,8 @@ import { TestClock } from "effect/testing"
 import { expect } from "vitest"
 import type { Promised } from "../Capability.ts"
 import type { RunStoreCapabilities, RunStorePlace } from "../RunStoreSuite.ts"
-import { artifactOf, checkpointOf, digestOf, failureOf, newRun, outputOf, processOf, recorded, requestOf, turn, work } from "./runStoreFixtures.ts"
+import { failureOf, turn } from "./effects.ts"
+import { artifactOf, checkpointOf, digestOf, newRun, outputOf, processOf, recorded, requestOf, work } from "./runStoreFixtures.ts"
 
 const bytes = (...values: ReadonlyArray<number>): Uint8Array => Uint8Array.from(values)
 

@@ -3,12 +3,12 @@ import { TestClock } from "effect/testing"
 import { expect } from "vitest"
 import type { Promised } from "../Capability.ts"
 import type { RunStoreCapabilities, RunStorePlace } from "../RunStoreSuite.ts"
+import { failureOf, turn } from "./effects.ts"
 import {
   activeOf,
   advanceUntilDone,
   environment,
   everythingOf,
-  failureOf,
   frozen,
   leaseMs,
   newRun,
@@ -17,7 +17,6 @@ import {
   refused,
   requestOf,
   runOf,
-  turn,
   work
 } from "./runStoreFixtures.ts"
 

@@ -3,6 +3,7 @@ import { Effect, Exit, Fiber } from "effect"
 import { expect } from "vitest"
 import type { Promised } from "../Capability.ts"
 import type { RunStoreCapabilities, RunStorePlace } from "../RunStoreSuite.ts"
+import { turn } from "./effects.ts"
 import {
   activeOf,
   artifactOf,
@@ -17,7 +18,6 @@ import {
   refused,
   requestOf,
   runOf,
-  turn,
   work
 } from "./runStoreFixtures.ts"
 

@@ -22,6 +22,7 @@ import { Clock, Duration, Effect, type Fiber, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { expect } from "vitest"
 import type { RunStorePlace } from "../RunStoreSuite.ts"
+import { failureOf, turn } from "./effects.ts"
 
 /** One process as a store sees it: its handle, and who it is. */
 export interface Process {
@@ -122,9 +123,6 @@ export const frozen = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
       sleep: () => Effect.never
     })
   )
-
-/** Lets everything that is ready, input and output included, take its turn. */
-export const turn: Effect.Effect<void> = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
 
 /** Moves time on until the fiber is done. */
 export const advanceUntilDone = (fiber: Fiber.Fiber<unknown, unknown>, stepMs: number): Effect.Effect<void> =>
@@ -234,13 +232,6 @@ export const pointsOf = (key: string, chunks: ReadonlyArray<number>, fields: { a
     summary: summaryOf(chunks.length)
   }
 }
-
-/** Fails the test unless the effect fails, and gives the error. */
-export const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<E, never, R> =>
-  Effect.match(effect, {
-    onFailure: (error) => error,
-    onSuccess: (value) => expect.fail(`expected a failure, got ${JSON.stringify(value)}`)
-  })
 
 /** The effect must be refused for this reason. */
 export const refused = <A, E, R>(effect: Effect.Effect<A, E, R>, reason: StoreError["reason"]): Effect.Effect<void, never, R> =>

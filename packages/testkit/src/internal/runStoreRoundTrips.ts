@@ -6,17 +6,9 @@ import { expect } from "vitest"
 import type { Promised } from "../Capability.ts"
 import * as Arbitrary from "../RecordArbitraries.ts"
 import type { RunStorePlace } from "../RunStoreSuite.ts"
+import { property } from "./effects.ts"
 import type { Process, Work } from "./runStoreFixtures.ts"
 import { digestOf, everythingOf, newRun, processOf, runOf, work } from "./runStoreFixtures.ts"
-
-/** Runs a property whose cases are effects, one after the other. */
-const property = <A>(arbitrary: fc.Arbitrary<A>, cases: number, body: (value: A) => Effect.Effect<void, unknown>): Effect.Effect<void> =>
-  Effect.promise((signal) =>
-    fc.assert(
-      fc.asyncProperty(arbitrary, (value) => Effect.runPromise(body(value), { signal })),
-      { numRuns: cases, endOnFailure: true }
-    )
-  )
 
 /** A run of its own for each case of a property. */
 const runsOf = (process: Process) => {
