@@ -6,7 +6,7 @@
  * handed out only when they hash to their name. Putting what is there already refreshes it, so that a collector of
  * garbage that runs at the same time leaves it alone.
  */
-import { Context, type Effect, type Stream } from "effect"
+import { Context, type Effect, type Result, type Stream } from "effect"
 import type { Encoded } from "./Codec.ts"
 import type { CorruptArtifact, StoreError } from "./UniflowError.ts"
 
@@ -37,6 +37,8 @@ export interface ArtifactStoreService {
   readonly put: (source: ArtifactSource) => Effect.Effect<ArtifactInfo, StoreError>
   /** All bytes of a digest, verified. */
   readonly get: (digest: string) => Effect.Effect<Uint8Array, CorruptArtifact | StoreError>
+  /** The same at once, where the store can be read without waiting; what makes `run.outputs` readable like a plain object. */
+  readonly getNow?: (digest: string) => Result.Result<Uint8Array, CorruptArtifact | StoreError>
   /** The bytes in pieces; ends in `CorruptArtifact` when the whole does not hash to its name. */
   readonly stream: (digest: string) => Stream.Stream<Uint8Array, CorruptArtifact | StoreError>
   /** Size in bytes, or undefined where there is no such object. Reads no content. */

@@ -3,7 +3,7 @@
  *
  * Bytes are copied on their way in and out, so nobody else can change what is stored.
  */
-import { Clock, Effect, Layer, Stream } from "effect"
+import { Clock, Effect, Layer, Result, Stream } from "effect"
 import type { ArtifactInfo, ArtifactSource, ArtifactStoreService } from "./ArtifactStore.ts"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import { joinEncoded } from "./Codec.ts"
@@ -13,7 +13,7 @@ import type { StoreError } from "./UniflowError.ts"
 import { CorruptArtifact } from "./UniflowError.ts"
 
 const collect = (stream: Stream.Stream<Uint8Array, StoreError>): Effect.Effect<Uint8Array, StoreError> =>
-  Stream.runFold(stream, (): Array<Uint8Array> => [], (pieces, piece) => [...pieces, piece.slice()]).pipe(
+  Stream.runCollect(Stream.map(stream, (piece) => piece.slice())).pipe(
     Effect.map((segments) => joinEncoded({ segments, sizeBytes: segments.reduce((sum, { length }) => sum + length, 0) }))
   )
 
@@ -28,31 +28,30 @@ const read = (source: ArtifactSource): Effect.Effect<Uint8Array, StoreError> => 
   }
 }
 
-/** A store of its own, empty. */
-export const make: Effect.Effect<ArtifactStoreService> = Effect.sync(() => {
+/** A store of its own, empty; it hashes with the `Hasher` that is in place when it is made. */
+export const make: Effect.Effect<ArtifactStoreService> = Effect.map(Hasher, (hasher) => {
   const objects = new Map<string, { readonly bytes: Uint8Array; readonly refreshedAtMs: number }>()
 
   const put = Effect.fnUntraced(function*(source: ArtifactSource): Effect.fn.Return<ArtifactInfo, StoreError> {
     const bytes = yield* read(source)
-    const known = source._tag === "Bytes" ? source.digest : undefined
-    const digest = known ?? (yield* Hasher).bytes(bytes)
+    const digest = (source._tag === "Bytes" ? source.digest : undefined) ?? hasher.bytes(bytes)
     const refreshedAtMs = yield* Clock.currentTimeMillis
     objects.set(digest, { bytes, refreshedAtMs })
     return { digest, sizeBytes: bytes.length }
   })
 
-  const get = Effect.fnUntraced(function*(digest: string): Effect.fn.Return<Uint8Array, CorruptArtifact> {
+  const getNow = (digest: string): Result.Result<Uint8Array, CorruptArtifact> => {
     const bytes = objects.get(digest)?.bytes
-    if (bytes === undefined) return yield* new CorruptArtifact({ digest, what: "Artifact", reason: "it is not in the store" })
-    if ((yield* Hasher).bytes(bytes) !== digest) {
-      return yield* new CorruptArtifact({ digest, what: "Artifact", reason: "its bytes do not hash to its name" })
-    }
-    return bytes.slice()
-  })
+    if (bytes !== undefined && hasher.bytes(bytes) === digest) return Result.succeed(bytes.slice())
+    const reason = bytes === undefined ? "it is not in the store" : "its bytes do not hash to its name"
+    return Result.fail(new CorruptArtifact({ digest, what: "Artifact", reason }))
+  }
+  const get = (digest: string): Effect.Effect<Uint8Array, CorruptArtifact> => Effect.suspend(() => Effect.fromResult(getNow(digest)))
 
   return {
     put,
     get,
+    getNow,
     stream: (digest) => Stream.fromEffect(get(digest)),
     size: (digest) => Effect.sync(() => objects.get(digest)?.bytes.length),
     remove: (digest, { refreshedBeforeMs }) =>

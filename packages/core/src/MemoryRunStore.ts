@@ -67,6 +67,8 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
       return entry === undefined ? none : f(entry)
     })
 
+  const blobNow = (digest: string): Uint8Array | undefined => blobs.get(digest)?.bytes.slice()
+
   const addSteps = (entry: Entry, records: ReadonlyArray<StepRecord>): void => {
     for (const record of records) entry.steps.set(record.seq, record)
   }
@@ -380,7 +382,8 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     logs: (runId, { address, after, limit = 1000 } = {}) =>
       read<ReadonlyArray<LogRecord>>(runId, [], ({ logs }) =>
         inOrder(logs, after).filter((line) => address === undefined || line.address === address).slice(0, limit)),
-    blob: (digest) => Effect.sync(() => blobs.get(digest)?.bytes.slice()),
+    blob: (digest) => Effect.sync(() => blobNow(digest)),
+    blobNow,
     lookup: (step, fingerprint) =>
       Effect.sync(() =>
         [...runs.values()].flatMap(({ steps }) => [...steps.values()]).filter((record) =>

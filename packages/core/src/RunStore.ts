@@ -201,6 +201,8 @@ export interface RunStoreService {
   ) => Effect.Effect<ReadonlyArray<LogRecord>, StoreError>
   /** Bytes kept inside the store, not verified; undefined where there are none. */
   readonly blob: (digest: string) => Effect.Effect<Uint8Array | undefined, StoreError>
+  /** The same at once, where the store can be read without waiting. Throws `StoreError`. */
+  readonly blobNow?: (digest: string) => Uint8Array | undefined
   /**
    * Cacheable completed generations of any run with this step name and fingerprint, newest (`startedAtMs`) first, at
    * most 16. Trusted records never answer, nor do restored ones: the record of their generation does.

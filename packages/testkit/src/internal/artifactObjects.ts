@@ -1,5 +1,5 @@
 import { StoreError } from "@uniflow/core"
-import { Duration, Effect, Fiber, Stream } from "effect"
+import { Duration, Effect, Fiber, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { expect } from "vitest"
@@ -26,6 +26,7 @@ export const objectPromises = (
           expectSame(yield* store.get(info.digest), bytes)
           expectSame(yield* allOf(store.stream(info.digest)), bytes)
           expect(yield* store.size(info.digest)).toBe(bytes.length)
+          if (store.getNow !== undefined) expectSame(Result.getOrThrow(store.getNow(info.digest)), bytes)
         }))
     }))
 
@@ -80,6 +81,7 @@ export const objectPromises = (
       given.fill(0)
       expectSame(yield* store.get(digest), expected)
       ;(yield* store.get(digest)).fill(0)
+      if (store.getNow !== undefined) Result.getOrThrow(store.getNow(digest)).fill(0)
       yield* Stream.runForEach(store.stream(digest), (piece) => Effect.sync(() => piece.fill(0)))
       expectSame(yield* store.get(digest), expected)
     }))
@@ -124,6 +126,7 @@ export const objectPromises = (
       Effect.gen(function*() {
         const store = yield* place.open
         expect(yield* failureOf(store.get(digest))).toMatchObject({ _tag: "CorruptArtifact", digest })
+        if (store.getNow !== undefined) expect(store.getNow(digest)).toMatchObject({ _tag: "Failure", failure: { _tag: "CorruptArtifact", digest } })
         expect(yield* failureOf(Stream.runDrain(store.stream(digest)))).toMatchObject({ _tag: "CorruptArtifact", digest })
         expect(yield* store.size(digest)).toBeUndefined()
         expect(yield* store.remove(digest, { refreshedBeforeMs: everythingBefore })).toBe(false)

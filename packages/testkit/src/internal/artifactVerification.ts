@@ -34,6 +34,7 @@ export const verificationPromises = (promised: Promised<ArtifactStorePlace>, can
           yield* store.put(ofBytes(noise(length, 99)))
           yield* corrupt(place, store, digest, mutate)
           expect(yield* failureOf(store.get(digest))).toMatchObject({ _tag: "CorruptArtifact", digest })
+          if (store.getNow !== undefined) expect(store.getNow(digest)).toMatchObject({ _tag: "Failure", failure: { _tag: "CorruptArtifact", digest } })
           expect(yield* failureOf(Stream.runDrain(store.stream(digest)))).toMatchObject({ _tag: "CorruptArtifact", digest })
           for (const source of [ofBytes(bytes), ofStream(bytes), ofBytes(bytes, digest)]) {
             yield* store.put(source)

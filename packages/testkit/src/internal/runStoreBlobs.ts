@@ -25,6 +25,9 @@ export const blobPromises = (promised: Promised<RunStorePlace>, can: RunStoreCap
       expect(yield* a.store.blob(digestOf(1))).toEqual(all)
       expect(yield* a.store.blob(digestOf(2))).toEqual(bytes())
       expect(yield* a.store.blob(digestOf(3))).toBeUndefined()
+      if (a.store.blobNow !== undefined) {
+        expect([1, 2, 3].map((n) => a.store.blobNow?.(digestOf(n)))).toEqual([all, bytes(), undefined])
+      }
     }), can.shared)
 
   promised("kept bytes are the store's own: changing what was given, or what came back, changes nothing", (place) =>
