@@ -237,7 +237,7 @@ export type SeriesSummary = typeof SeriesSummary.Type
 
 export interface SeriesRecord extends SeriesKey {
   readonly summary: SeriesSummary
-  /** Unit as it was declared with the metric, where it was. */
+  /** The run's `revision` when points of the series were last written or cut. */
   readonly revision: number
 }
 

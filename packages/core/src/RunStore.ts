@@ -68,7 +68,7 @@ export type Change =
     readonly chunks: ReadonlyArray<ChunkRecord>
     readonly summary: SeriesSummary
   }
-  /** Removes the chunks of a series from a position on and leaves its summary (with 0: removes the series itself). */
+  /** Removes the chunks of a series from a position on and leaves its summary (with 0, removes the series itself). */
   | { readonly _tag: "PointsCut"; readonly series: Omit<SeriesKey, "runId">; readonly fromChunk: number }
   /** Removes all series and named artifacts of a generation that was never recorded. */
   | { readonly _tag: "GenerationCleared"; readonly address: string; readonly generation: number }

@@ -129,11 +129,13 @@ export const changePromises = (promised: Promised<RunStorePlace>, can: RunStoreC
         saved(1, { seq: 1 }, 9),
         saved(2, { seq: 2 }, 9),
         saved(3, { seq: 3 }, 9),
-        saved(4, { seq: 4, generation: 5 }, 9),
+        saved(1, { seq: 1, name: "other", generation: 5 }, 9),
         saved(1, { seq: 1, address: "other" }, 9)
       )
       yield* commit({ _tag: "CheckpointsMoved", address: "train", from: 1, to: 2, upToSeq: 2 })
-      expect((yield* a.store.checkpoints("run-1", "train")).map(({ generation }) => generation)).toStrictEqual([2, 2, 1, 5])
+      const moved = yield* a.store.checkpoints("run-1", "train")
+      expect(moved.filter(({ name }) => name === "model").map(({ generation }) => generation)).toStrictEqual([2, 2, 1])
+      expect(moved.filter(({ name }) => name === "other").map(({ generation }) => generation)).toStrictEqual([5])
       expect((yield* a.store.checkpoints("run-1", "other")).map(({ generation }) => generation)).toStrictEqual([1])
     }))
 
@@ -173,6 +175,19 @@ export const changePromises = (promised: Promised<RunStorePlace>, can: RunStoreC
       expect(chunks.map(({ length }) => length)).toStrictEqual([2])
     }))
 
+  promised("chunks are the store's own: changing what was given, or what came back, changes nothing", (place) =>
+    Effect.gen(function*() {
+      const a = yield* processOf(place)
+      const { commit } = yield* work(a)
+      const points = pointsOf("loss", [0])
+      yield* commit(points)
+      if (points._tag === "PointsWritten") points.chunks[0]?.bytes.fill(9)
+      const series = { runId: "run-1", address: "train", generation: 1, key: "loss" }
+      const [chunk] = yield* a.store.chunks(series)
+      chunk?.bytes.fill(9)
+      expect(yield* a.store.chunks(series)).toEqual([{ chunk: 0, count: 2, bytes: new Uint8Array([0, 1]) }])
+    }))
+
   promised("chunks are read in the order of their position, however many there are", (place) =>
     Effect.gen(function*() {
       const a = yield* processOf(place)
@@ -189,9 +204,12 @@ export const changePromises = (promised: Promised<RunStorePlace>, can: RunStoreC
       const { commit } = yield* work(a)
       const series = { address: "train", generation: 1, key: "loss" }
       yield* commit(pointsOf("loss", [0, 1, 2, 3]), pointsOf("accuracy", [0, 1, 2, 3]))
+      const written = (yield* runOf(a)).revision
       yield* commit({ _tag: "PointsCut", series, fromChunk: 2 })
       expect((yield* everythingOf(a)).chunks.map(({ length }) => length)).toStrictEqual([4, 2])
-      expect((yield* everythingOf(a)).series.map(({ summary }) => summary)).toStrictEqual([summaryOf(4), summaryOf(4)])
+      const left = (yield* everythingOf(a)).series
+      expect(left.map(({ summary }) => summary)).toStrictEqual([summaryOf(4), summaryOf(4)])
+      expect(left.map(({ key, revision }) => [key, revision])).toStrictEqual([["accuracy", written], ["loss", (yield* runOf(a)).revision]])
       yield* commit({ _tag: "PointsCut", series, fromChunk: 0 }, { _tag: "PointsCut", series: { ...series, key: "nothing" }, fromChunk: 1 })
       expect((yield* everythingOf(a)).series.map(({ key }) => key)).toStrictEqual(["accuracy"])
       expect(yield* a.store.chunks({ runId: "run-1", ...series })).toStrictEqual([])
@@ -303,6 +321,18 @@ export const changePromises = (promised: Promised<RunStorePlace>, can: RunStoreC
         expect(yield* a.store.active("run-1")).toStrictEqual([pay])
       }))
   }
+
+  promised("AttemptEnded leaves earlier attempts as they ended", (place) =>
+    Effect.gen(function*() {
+      const a = yield* processOf(place)
+      const error = { name: "Error", message: "no" }
+      yield* (yield* work(a)).end({ status: "failed", error, endedAtMs: 3_000 })
+      yield* (yield* work(a)).end({ status: "completed", endedAtMs: 4_000 })
+      expect((yield* a.store.attempts("run-1")).map(({ endedAtMs, error, status }) => [status, endedAtMs, error])).toStrictEqual([
+        ["failed", 3_000, error],
+        ["completed", 4_000, null]
+      ])
+    }))
 
   promised("the changes of one commit are made in their order", (place) =>
     Effect.gen(function*() {
@@ -423,6 +453,18 @@ export const changePromises = (promised: Promised<RunStorePlace>, can: RunStoreC
       expect(yield* everythingOf(a)).toStrictEqual(completed)
       expect(yield* a.store.annotate("run-1", [answered(2)])).toBe(true)
       yield* refused(a.store.annotate("run-1", [answered(2)]), "LeaseLost")
+    }))
+
+  promised("AnsweredAgain may not repeat the position of a step that is recorded", (place) =>
+    Effect.gen(function*() {
+      const a = yield* processOf(place)
+      const { commit, end } = yield* work(a)
+      yield* commit(recorded("run-1", 1))
+      yield* end()
+      const before = yield* everythingOf(a)
+      const records = [stepOf("run-1", 2, { attempt: 2 }), stepOf("run-1", 1, { attempt: 2 })]
+      yield* refused(a.store.annotate("run-1", [{ _tag: "Noted", note: "no" }, answered(1, records)]), "NotPermitted")
+      expect(yield* everythingOf(a)).toStrictEqual(before)
     }))
 
   promised("of eight answers at once exactly one is recorded", (place) =>

@@ -205,6 +205,18 @@ export const claimPromises = (promised: Promised<RunStorePlace>, can: RunStoreCa
       expect(yield* runOf(b)).toMatchObject({ holder: b.holder, crashes: 1 })
     }), can.shared, can.renewal)
 
+  promised("processes that do not know their boot have no common clock: a heartbeat is watched, whatever its age", (place) =>
+    Effect.gen(function*() {
+      const a = yield* processOf(place, "process-1", { bootId: "", monotonicMs: () => 5_000 })
+      yield* frozen(work(a))
+      const b = yield* processOf(place, "process-2", { bootId: "", monotonicMs: () => 1e12 })
+      const claiming = yield* Effect.forkChild(work(b))
+      for (let n = 0; n < 5; n++) yield* turn
+      expect(claiming.pollUnsafe()).toBeUndefined()
+      yield* advanceUntilDone(claiming, leaseMs / 10)
+      expect((yield* Fiber.join(claiming)).claim.attempt).toBe(2)
+    }), can.shared, can.renewal)
+
   promised("a holder of another boot that lives is not superseded, however long its lease is watched", (place) =>
     Effect.gen(function*() {
       const a = yield* processOf(place, "process-1")

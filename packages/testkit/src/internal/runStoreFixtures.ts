@@ -45,7 +45,8 @@ export const processOf = (
     const self = { nonce, host: "host-1", pid: 4711, bootId, pidNamespace: "pid:1", processStart: "17" }
     const identity: ProcessIdentityService = {
       self,
-      look: (holder) => Effect.sync(() => holder.nonce === nonce ? "alive" : look(holder)),
+      // Looking takes its time, so that others come in between.
+      look: (holder) => Effect.yieldNow.pipe(Effect.map(() => holder.nonce === nonce ? "alive" : look(holder))),
       monotonicMs: monotonicMs ?? (() => clock.currentTimeMillisUnsafe())
     }
     const store = yield* Effect.provideService(place.open, ProcessIdentity, identity)
