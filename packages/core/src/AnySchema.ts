@@ -74,6 +74,15 @@ export const decode = (schema: AnySchema, value: unknown): Effect.Effect<unknown
     ? Schema.decodeUnknownEffect(schema)(value).pipe(Effect.mapError((error) => error.message))
     : validate(schema, value)
 
+/** The same at once. Throws a sentence as an `Error` when the value does not fit, or when the schema has to wait. */
+export const decodeNow = (schema: AnySchema, value: unknown): unknown => {
+  if (isEffectSchema(schema)) return Schema.decodeUnknownSync(schema)(value)
+  const result = schema["~standard"].validate(value)
+  if (result instanceof Promise) throw new Error("its schema is asynchronous")
+  if (result.issues !== undefined) throw new Error(result.issues.map((issue) => issue.message).join("; "))
+  return result.value
+}
+
 /** What is saved for a value of the schema's type. */
 export const encode = (schema: AnySchema, value: unknown): Effect.Effect<unknown, string> =>
   isEffectSchema(schema)

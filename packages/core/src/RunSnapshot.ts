@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import type { Decision } from "./Decision.ts"
 import type { ActiveStep, ArtifactRecord, AttemptRecord, CheckpointRecord, RunRecord, SeriesRecord, StepRecord } from "./RunRecord.ts"
 import { RunStore } from "./RunStore.ts"
+import { isGeneration } from "./internal/History.ts"
 import { RunNotFound, type StoreError } from "./UniflowError.ts"
 
 /** The present state of a step, or of an item of a map. */
@@ -40,7 +41,7 @@ export const statesOf = (history: ReadonlyArray<StepRecord>): Map<string, StepSt
   const states = new Map<string, StepState>()
   for (const record of history) {
     const key = `${record.generation} ${record.address}`
-    if (record.decision !== "restored") generations.set(key, record)
+    if (isGeneration(record)) generations.set(key, record)
     states.delete(record.address)
     states.set(record.address, { address: record.address, step: record.step, record, outcome: generations.get(key) ?? record })
   }

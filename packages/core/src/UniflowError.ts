@@ -8,11 +8,12 @@
 import { Data } from "effect"
 import type { Holder } from "./ProcessIdentity.ts"
 
-/** A step failed. `cause` is what it threw or failed with. */
-export class StepFailed extends Data.TaggedError("StepFailed")<{
+/** A step failed. `cause` is what it threw or failed with; `error` the same where a step's Effect failed, typed. */
+export class StepFailed<out E = unknown> extends Data.TaggedError("StepFailed")<{
   readonly runId: string
   readonly step: string
   readonly cause: unknown
+  readonly error: E | undefined
 }> {
   override get message(): string {
     return `Step "${this.step}" of run "${this.runId}" failed: ${describe(this.cause)}`
@@ -206,8 +207,9 @@ export const describe = (cause: unknown): string => {
 }
 
 /** Everything that a run can end in, besides what its steps require. */
-export type RunError =
-  | StepFailed
+export type RunError<E = unknown> =
+  | StepFailed<E>
+  | StepTimedOut
   | OutcomeUnknown
   | RunIsActive
   | RunParamsChanged

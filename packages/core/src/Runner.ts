@@ -1,0 +1,432 @@
+/**
+ * Runs pipelines: takes the run, restores what answers, executes the rest, and records everything.
+ *
+ * `run` gives the result of a completed run or fails with one of `RunError`; whatever it ends in, interruption
+ * included, the record is consistent and the same call resumes it. `plan` tells beforehand what would happen.
+ */
+import { Cause, Clock, Context, Deferred, Effect, Exit, FiberSet, Layer, Option, Semaphore } from "effect"
+import { ArtifactStore } from "./ArtifactStore.ts"
+import { Codec } from "./Codec.ts"
+import { CodeVersion } from "./CodeVersion.ts"
+import { ConsoleCapture } from "./ConsoleCapture.ts"
+import { Environment } from "./Environment.ts"
+import { Hasher } from "./Hasher.ts"
+import { type ComponentSources } from "./internal/components.ts"
+import { History } from "./internal/History.ts"
+import { loadOutput } from "./internal/manifest.ts"
+import type { RunMode } from "./internal/matching.ts"
+import { Objects } from "./internal/Objects.ts"
+import * as Outbox from "./internal/Outbox.ts"
+import * as params from "./internal/params.ts"
+import { planSteps, type PlannedStep } from "./internal/plan.ts"
+import { FLUSH_MS, RunSession } from "./internal/RunSession.ts"
+import { walk } from "./internal/schedule.ts"
+import { Damaged, restored, StepRunner } from "./internal/StepRunner.ts"
+import { storedError } from "./internal/storedError.ts"
+import { TrackingBuffer } from "./internal/TrackingBuffer.ts"
+import * as Pipeline from "./Pipeline.ts"
+import { ProcessIdentity } from "./ProcessIdentity.ts"
+import * as RunId from "./RunId.ts"
+import type { ParamValues, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
+import * as RunResult from "./RunResult.ts"
+import { RunStore } from "./RunStore.ts"
+import { SourceFiles } from "./SourceFiles.ts"
+import { Spill } from "./Spill.ts"
+import type { Any as AnyStep } from "./Step.ts"
+import {
+  CrashLoop,
+  InvalidInput,
+  RunInterrupted,
+  RunNotFound,
+  RunParamsChanged,
+  type RunError,
+  StepFailed,
+  StoreError,
+  StrictMismatch
+} from "./UniflowError.ts"
+
+/** How long a lease is valid without a heartbeat, in milliseconds. */
+export const LEASE_MS = 15_000
+
+/** Deaths of its process in a row after which a run is not resumed by itself any more. */
+export const CRASH_LIMIT = 3
+
+export interface RunOptions {
+  /** Names the run; the same id resumes it. Default: a new one. */
+  readonly runId?: string | undefined
+  /** The group of runs it belongs to. Default: the pipeline's. */
+  readonly experiment?: string | undefined
+  /** What `random` derives from. Default 0. */
+  readonly seed?: number | undefined
+  /** `auto` (default), `strict`: a saved output that no longer answers is an error; `trust`: it is reused by name. */
+  readonly mode?: RunMode | undefined
+  /** Names of steps to execute whatever is saved. */
+  readonly rerun?: ReadonlyArray<string> | undefined
+  /** Steps executed at the same time. Default 8. */
+  readonly concurrency?: number | undefined
+  readonly tags?: { readonly [key: string]: string } | undefined
+  /** Run on the run that this one was made from. */
+  readonly parent?: string | undefined
+  /** Taken by itself after a crash: refused with `CrashLoop` when the run took its process down too often. */
+  readonly automatic?: boolean | undefined
+  /** Makes a run stop when it is completed: `RunInterrupted` with this reason. */
+  readonly cancel?: Deferred.Deferred<string> | undefined
+  /** Called once the run is taken, with its id and the number of the attempt. */
+  readonly onStart?: ((started: { readonly runId: string; readonly attempt: number }) => void) | undefined
+}
+
+/** What would happen to each step. */
+export interface Plan {
+  readonly runId: string | undefined
+  readonly steps: ReadonlyArray<PlannedStep>
+}
+
+export interface RunnerService {
+  /** Runs a pipeline, or resumes a run of it. Params are given as their schemas take them. */
+  readonly run: <P extends Pipeline.Any>(
+    pipeline: P,
+    params: Pipeline.Params<P>,
+    options?: RunOptions
+  ) => Effect.Effect<RunResult.RunResult<P>, RunError<Pipeline.Error<P>>, Pipeline.Requirements<P>>
+  /** Resumes a run with the params it was started with; `secrets` gives again what is not recorded. */
+  readonly resume: <P extends Pipeline.Any>(
+    pipeline: P,
+    runId: string,
+    options?: RunOptions & { readonly secrets?: Partial<Pipeline.Params<P>> | undefined }
+  ) => Effect.Effect<RunResult.RunResult<P>, RunError<Pipeline.Error<P>>, Pipeline.Requirements<P>>
+  /** Tells what a run would do, and changes nothing. */
+  readonly plan: <P extends Pipeline.Any>(
+    pipeline: P,
+    params: Pipeline.Params<P>,
+    options?: RunOptions
+  ) => Effect.Effect<Plan, RunError>
+}
+
+/** Runs pipelines in this process. */
+export class Runner extends Context.Service<Runner, RunnerService>()("@uniflow/core/Runner") {}
+
+type Loose = { readonly [name: string]: unknown }
+
+/** A run whose params are decoded and whose record, where there is one, fits them. */
+interface Prepared {
+  readonly runId: string
+  readonly before: RunRecord | undefined
+  readonly params: params.RunParams
+  readonly seed: number
+  readonly history: ReadonlyArray<StepRecord>
+}
+
+export const make = Effect.gen(function*() {
+  const store = yield* RunStore
+  const artifactStore = yield* ArtifactStore
+  const codec = yield* Codec
+  const hasher = yield* Hasher
+  const codeVersion = yield* CodeVersion
+  const environment = yield* Environment
+  const files = yield* SourceFiles
+  const identity = yield* ProcessIdentity
+  const spill = yield* Spill
+  const console = yield* ConsoleCapture
+
+  const sourcesOf = (prepared: Prepared, secretKey: Uint8Array): ComponentSources => ({
+    hasher,
+    codeVersion,
+    files,
+    environment,
+    secretKey,
+    codecId: codec.id,
+    params: prepared.params
+  })
+
+  const prepare = Effect.fnUntraced(function*(
+    pipeline: Pipeline.Any,
+    given: Loose,
+    options: RunOptions
+  ): Effect.fn.Return<Prepared & { readonly secretKey: Uint8Array }, RunError> {
+    const { secret } = yield* store.identity
+    const decoded = yield* params.decode(pipeline, given, hasher, secret)
+    for (const name of options.rerun ?? []) {
+      if (!pipeline.steps.some((step) => step.name === name)) {
+        return yield* new InvalidInput({ what: "rerun", issue: `pipeline "${pipeline.name}" has no step "${name}" (it has: ${pipeline.steps.map((step) => step.name).join(", ")})` })
+      }
+    }
+    if (options.seed !== undefined && !Number.isSafeInteger(options.seed)) {
+      return yield* new InvalidInput({ what: "seed", issue: `it must be a whole number, not ${String(options.seed)}` })
+    }
+    if (options.concurrency !== undefined && !(Number.isInteger(options.concurrency) && options.concurrency >= 1)) {
+      return yield* new InvalidInput({ what: "concurrency", issue: `it must be a whole number from 1, not ${String(options.concurrency)}` })
+    }
+    const runId = options.runId === undefined ? undefined : yield* RunId.check(options.runId)
+    const before = runId === undefined ? undefined : yield* store.run(runId)
+    if (before === undefined) {
+      const now = yield* Clock.currentTimeMillis
+      return { runId: runId ?? RunId.make(now), before, params: decoded, seed: options.seed ?? 0, history: [], secretKey: secret }
+    }
+    if (before.pipeline !== pipeline.name) {
+      return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [], otherPipeline: before.pipeline })
+    }
+    const changed = params.changes(pipeline, before.id, before.params, decoded.recorded)
+    if (changed !== undefined) return yield* changed
+    if (options.seed !== undefined && options.seed !== before.seed) {
+      return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [{ param: "seed", was: String(before.seed), is: String(options.seed) }] })
+    }
+    return { runId: before.id, before, params: decoded, seed: before.seed, history: yield* store.steps(before.id), secretKey: secret }
+  })
+
+  const planOf = (pipeline: Pipeline.Any, prepared: Prepared & { readonly secretKey: Uint8Array }, options: RunOptions, objects: Objects) =>
+    planSteps(pipeline, {
+      history: new History(prepared.history),
+      sources: sourcesOf(prepared, prepared.secretKey),
+      objects,
+      seed: prepared.seed,
+      mode: options.mode ?? "auto",
+      rerun: new Set(options.rerun),
+      runId: prepared.runId
+    })
+
+  const result = Effect.fnUntraced(function*<P extends Pipeline.Any>(
+    pipeline: P,
+    run: { readonly id: string; readonly experiment: string; readonly params: ParamValues; readonly seed: number },
+    attempt: number,
+    durationMs: number,
+    records: ReadonlyMap<AnyStep, StepRecord>,
+    objects: Objects,
+    warnings: ReadonlyArray<string>
+  ): Effect.fn.Return<RunResult.RunResult<P>, RunError> {
+    const loaded = new Map<AnyStep, unknown>()
+    const ordered = new Map(pipeline.steps.map((step) => [step, records.get(step)!]))
+    if (!objects.readsNow) for (const [step, record] of ordered) loaded.set(step, yield* loadOutput(objects, step, record.output!))
+    return RunResult.make<P>({ ...run, pipeline, attempt, durationMs, records: ordered, series: yield* store.series(run.id), objects, loaded, warnings })
+  })
+
+  /** A completed run all of whose steps still answer: nothing is taken, only the attempt is added. */
+  const answer = Effect.fnUntraced(function*<P extends Pipeline.Any>(
+    pipeline: P,
+    before: RunRecord,
+    prepared: Prepared & { readonly secretKey: Uint8Array },
+    options: RunOptions,
+    objects: Objects
+  ): Effect.fn.Return<RunResult.RunResult<P> | undefined, RunError> {
+    const begun = yield* Clock.currentTimeMillis
+    const planned = yield* planOf(pipeline, prepared, options, objects)
+    if (!planned.every((step) => step.action === "restore")) return undefined
+    let seq = prepared.history.at(-1)?.seq ?? 0
+    const records = new Map<AnyStep, StepRecord>()
+    const attempt = before.attempts + 1
+    for (const { step, record, reasons, trusted } of planned) {
+      records.set(step, { ...restored(record!, reasons, trusted, begun), runId: before.id, attempt, seq: ++seq })
+    }
+    const added = yield* Effect.exit(store.annotate(before.id, [{
+      _tag: "AnsweredAgain",
+      attempts: before.attempts,
+      environment: yield* environment.capture,
+      atMs: begun,
+      records: [...records.values()]
+    }]))
+    if (Exit.isFailure(added)) {
+      const lost = Cause.findErrorOption(added.cause)
+      if (Option.isSome(lost) && lost.value.reason === "LeaseLost") return undefined
+      return yield* Effect.failCause(added.cause)
+    }
+    options.onStart?.({ runId: before.id, attempt })
+    const ended = yield* Clock.currentTimeMillis
+    return yield* result(pipeline, before, attempt, ended - begun, records, objects, [])
+  })
+
+  const work = Effect.fnUntraced(function*<P extends Pipeline.Any>(
+    pipeline: P,
+    prepared: Prepared & { readonly secretKey: Uint8Array },
+    options: RunOptions,
+    objects: Objects
+  ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
+    const clock = yield* Clock.Clock
+    const now = (): number => clock.currentTimeMillisUnsafe()
+    const begun = now()
+    const experiment = prepared.before?.experiment ?? options.experiment ?? pipeline.experiment
+    if (options.mode === "strict" && prepared.before !== undefined) {
+      const known = (yield* planOf(pipeline, prepared, options, objects)).filter((step) => step.mismatch)
+      if (known.length > 0) {
+        return yield* new StrictMismatch({
+          runId: prepared.runId,
+          steps: known.map(({ step, reasons }) => ({ step: step.name, because: reasons.map((reason) => reason.component).join(", ") }))
+        })
+      }
+    }
+    const claim = yield* store.claim({
+      runId: prepared.runId,
+      create: {
+        id: prepared.runId,
+        pipeline: pipeline.name,
+        experiment,
+        params: prepared.params.recorded,
+        seed: prepared.seed,
+        parent: options.parent ?? null,
+        tags: options.tags ?? {},
+        goals: pipeline.goals,
+        createdAtMs: begun
+      },
+      onlyNew: prepared.before === undefined && options.runId === undefined,
+      holder: { ...identity.self, sinceMs: begun },
+      environment: yield* environment.capture,
+      leaseMs: LEASE_MS,
+      startedAtMs: begun
+    })
+    if (claim.before !== undefined && prepared.before === undefined) {
+      // Made by another process since we looked.
+      const changed = params.changes(pipeline, prepared.runId, claim.before.params, prepared.params.recorded)
+      if (changed !== undefined || claim.before.pipeline !== pipeline.name || claim.before.seed !== prepared.seed) {
+        yield* store.commit({ runId: prepared.runId, token: claim.token }, [
+          { _tag: "AttemptEnded", attempt: claim.attempt, status: endedStatus(claim.before.status), endedAtMs: now(), error: claim.before.error, failedStep: claim.before.failedStep }
+        ])
+        return yield* changed ?? new RunParamsChanged({ runId: prepared.runId, pipeline: pipeline.name, changes: [], otherPipeline: claim.before.pipeline })
+      }
+    }
+    options.onStart?.({ runId: prepared.runId, attempt: claim.attempt })
+    const outbox = yield* Outbox.make(store, { runId: prepared.runId, token: claim.token })
+    const records = claim.created ? [] : yield* store.steps(prepared.runId)
+    const left = claim.created ? [] : yield* store.active(prepared.runId)
+    const tracking = new TrackingBuffer({
+      runId: prepared.runId,
+      attempt: claim.attempt,
+      firstLogSeq: claim.created ? 1 : (yield* lastLogSeq(prepared.runId)) + 1,
+      spill,
+      redact: environment.redact
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => tracking.close()))
+    const session = new RunSession({
+      runId: prepared.runId,
+      pipeline: pipeline.name,
+      experiment,
+      attempt: claim.attempt,
+      seed: prepared.seed,
+      params: prepared.params,
+      hasher,
+      objects,
+      tracking,
+      history: new History(records),
+      now,
+      redact: environment.redact,
+      store,
+      files,
+      artifactStore,
+      outbox
+    })
+    const end = (status: Exclude<RunStatus, "pending" | "running">, error: unknown, failedStep: string | null): Effect.Effect<void, StoreError> =>
+      Effect.andThen(session.flush(), Effect.suspend(() =>
+        session.submit([{
+          _tag: "AttemptEnded",
+          attempt: claim.attempt,
+          status,
+          endedAtMs: now(),
+          error: error === undefined ? null : storedError(error, environment.redact),
+          failedStep
+        }])))
+    const stop = { requested: false }
+    const damaged = new Set<string>()
+    const steps = new StepRunner({
+      session,
+      sources: sourcesOf(prepared, prepared.secretKey),
+      mode: options.mode ?? "auto",
+      rerun: new Set(options.rerun),
+      concurrency: options.concurrency ?? 8,
+      permits: Semaphore.makeUnsafe(options.concurrency ?? 8),
+      bridge: yield* FiberSet.makeRuntimePromise(),
+      console,
+      left: new Map(left.map((active) => [active.address, active])),
+      damaged,
+      stopping: () => stop.requested
+    })
+    const graph = Effect.gen(function*() {
+      for (;;) {
+        const { records, failure } = yield* Effect.scoped(walk(pipeline.steps, (step, known) => steps.resolve(step, known), stop))
+        if (failure === undefined) return records
+        const error = Cause.squash(failure)
+        if (!(error instanceof Damaged)) return yield* Effect.failCause(failure as Cause.Cause<Exclude<Cause.Cause.Error<typeof failure>, Damaged>>)
+        damaged.add(error.digest)
+        stop.requested = false
+      }
+    })
+    const cancelled = options.cancel === undefined ? Effect.never : Deferred.await(options.cancel)
+    const interrupted = Effect.flatMap(Effect.raceFirst(cancelled, watchForCancel(prepared.runId)), (why) => new RunInterrupted({ runId: prepared.runId, why }))
+    yield* session.keepFlushing
+    return yield* Effect.raceFirst(graph, interrupted).pipe(
+      Effect.onExit((exit) => {
+        if (Exit.isSuccess(exit)) return end("completed", undefined, null)
+        const error = Cause.squash(exit.cause)
+        if (error instanceof StoreError && error.reason === "LeaseLost") return Effect.void
+        return Cause.hasInterruptsOnly(exit.cause) || error instanceof RunInterrupted
+          ? Effect.ignore(end("interrupted", undefined, null))
+          : Effect.ignore(end("failed", error, error instanceof StepFailed ? error.step : stepOf(error)))
+      }),
+      Effect.flatMap((records) =>
+        result(pipeline, { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }, claim.attempt, now() - begun, records, objects, tracking.warnings)
+      )
+    )
+  })
+
+  /** Waits until somebody asks the run to stop through the store. */
+  const watchForCancel = (runId: string): Effect.Effect<string, StoreError> =>
+    Effect.gen(function*() {
+      for (;;) {
+        yield* Effect.sleep(FLUSH_MS)
+        const run = yield* Effect.orElseSucceed(store.run(runId), () => undefined)
+        if (run?.cancelRequested === true) return "it was cancelled"
+      }
+    })
+
+  const lastLogSeq = Effect.fnUntraced(function*(runId: string): Effect.fn.Return<number, StoreError> {
+    let last = 0
+    for (;;) {
+      const page = yield* store.logs(runId, { after: last })
+      if (page.length === 0) return last
+      last = page.at(-1)!.seq
+    }
+  })
+
+  const run = Effect.fnUntraced(function*<P extends Pipeline.Any>(
+    pipeline: P,
+    given: Loose,
+    options: RunOptions
+  ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
+    const prepared = yield* prepare(pipeline, given, options)
+    const { before } = prepared
+    const objects = new Objects(store, artifactStore, codec, hasher)
+    if (before !== undefined && options.automatic === true && before.crashes + (before.status === "running" ? 1 : 0) >= CRASH_LIMIT) {
+      return yield* new CrashLoop({ runId: before.id, attempts: before.crashes + 1 })
+    }
+    if (before?.status === "completed") {
+      const answered = yield* answer(pipeline, before, prepared, options, objects)
+      if (answered !== undefined) return answered
+    }
+    return yield* Effect.scoped(work(pipeline, prepared, options, objects))
+  })
+
+  const service: RunnerService = {
+    // The requirements are the pipeline's; inside, where any pipeline is run, they are not known.
+    run: (pipeline, given, options = {}) => run(pipeline, (given ?? {}) as Loose, options) as never,
+    resume: (pipeline, runId, options = {}) =>
+      Effect.gen(function*() {
+        const id = yield* RunId.check(runId)
+        const before = yield* store.run(id)
+        if (before === undefined) return yield* new RunNotFound({ runId: id })
+        const given = yield* params.fromRecord(pipeline, id, before.params, options.secrets)
+        return yield* run(pipeline, given, { ...options, runId: id })
+      }) as never,
+    plan: (pipeline, given, options = {}) =>
+      Effect.gen(function*() {
+        const prepared = yield* prepare(pipeline, (given ?? {}) as Loose, options)
+        const steps = yield* planOf(pipeline, prepared, options, new Objects(store, artifactStore, codec, hasher))
+        return { runId: prepared.before?.id, steps }
+      })
+  }
+  return service
+})
+
+const endedStatus = (status: RunStatus): Exclude<RunStatus, "pending" | "running"> =>
+  status === "pending" || status === "running" ? "interrupted" : status
+
+const stepOf = (error: unknown): string | null =>
+  typeof error === "object" && error !== null && "step" in error && typeof error.step === "string" ? error.step : null
+
+/** Runs pipelines in this process, on the stores and the codec it is given. */
+export const layer: Layer.Layer<Runner, never, RunStore | ArtifactStore | Codec> = Layer.effect(Runner, make)

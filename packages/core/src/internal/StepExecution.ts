@@ -1,0 +1,306 @@
+import { Effect } from "effect"
+import type { Fields } from "../AnySchema.ts"
+import type { Encoded } from "../Codec.ts"
+import { isMetrics, type Metrics, pointIssue } from "../Metrics.ts"
+import * as PointChunk from "../PointChunk.ts"
+import type { PipelineCheckpointService } from "../PipelineCheckpoint.ts"
+import { initialState, type RandomState, SeededStream } from "../RandomStream.ts"
+import type { ArtifactRecord, CheckpointPosition, CheckpointRecord, LogLevel, SeriesRecord } from "../RunRecord.ts"
+import type { Change } from "../RunStore.ts"
+import type { ArtifactContent } from "../StepContext.ts"
+import {
+  CheckpointMisuse,
+  CheckpointNotFound,
+  CorruptArtifact,
+  InvalidInput,
+  type StoreError,
+  type UnsavableValue
+} from "../UniflowError.ts"
+import { artifactSource } from "./artifactSource.ts"
+import { mediaTypeOf } from "./mediaType.ts"
+import type { RunSession } from "./RunSession.ts"
+import { SeriesWriter } from "./SeriesWriter.ts"
+
+/** Which execution of which step it is. */
+export interface ExecutionSubject {
+  readonly address: string
+  readonly step: string
+  readonly generation: number
+  /** Fingerprint that manual checkpoints answer to. */
+  readonly checkpointFingerprint: string
+  readonly checkpoints: Fields
+  readonly keep: number
+  /** Whether an earlier execution may have left points under the same generation. */
+  readonly leftovers: boolean
+}
+
+/** One execution of one step: its manual checkpoints, points, artifacts, random numbers and lines. */
+export class StepExecution {
+  readonly random: SeededStream
+  readonly checkpoint: PipelineCheckpointService
+  private readonly session: RunSession
+  private readonly subject: ExecutionSubject
+  private readonly logger
+  private readonly writers = new Map<string, SeriesWriter>()
+  private artifacts: Array<Change> = []
+  /** Changes that must precede the first recorded points: they rewind what an earlier execution left. */
+  private opening: Array<Change> = []
+  private opened = false
+  private closed = false
+  private known: Array<CheckpointRecord> | undefined
+  private loaded: CheckpointRecord | undefined
+  private versions: Record<string, number> = {}
+  private seq = 0
+
+  constructor(session: RunSession, subject: ExecutionSubject) {
+    this.session = session
+    this.subject = subject
+    this.random = new SeededStream(initialState(session.hasher, session.seed, subject.address))
+    if (subject.leftovers) this.opening = [{ _tag: "GenerationCleared", address: subject.address, generation: subject.generation }]
+    this.logger = session.tracking.logger(subject.address, subject.generation, this.writers, () => {
+      const opening = this.opening
+      this.opening = []
+      return opening
+    })
+    this.checkpoint = {
+      save: (name, value) => this.save(name, value),
+      load: <T>(name: string) => this.load<T>(name),
+      latest: <T>(name: string) => this.latest<T>(name),
+      exists: (name) => Effect.map(this.answering(), (records) => records.some((record) => record.name === name)),
+      list: (name) =>
+        Effect.map(this.answering(), (records) =>
+          records.filter((record) => name === undefined || record.name === name).map((record) => ({
+            name: record.name,
+            version: record.version,
+            savedAtMs: record.savedAtMs,
+            sizeBytes: record.output.sizeBytes
+          }))),
+      remove: (name) =>
+        Effect.suspend(() => {
+          this.known = this.known?.filter((record) => record.name !== name)
+          return session.submit([{ _tag: "CheckpointRemoved", address: subject.address, name }])
+        })
+    }
+  }
+
+  /** Logs a point of each series. */
+  log(values: { readonly [key: string]: number }, index: number | undefined): void {
+    if (this.closed) throw this.ended("metrics.log")
+    for (const [key, value] of Object.entries(values)) {
+      const issue = pointIssue(key, value)
+        ?? (index === undefined || Number.isFinite(index) ? undefined : `the index of metric "${key}" must be a finite number, not ${String(index)}`)
+      if (issue !== undefined) throw new InvalidInput({ what: `metrics.log in step "${this.subject.step}"`, issue })
+    }
+    this.opened = true
+    const now = this.session.now()
+    for (const key of Object.keys(values)) this.logger.push(key, values[key]!, index, now)
+  }
+
+  line(level: LogLevel, message: string): void {
+    if (!this.closed) this.session.tracking.line(this.subject.address, level, String(message), this.session.now())
+  }
+
+  /** Keeps bytes under a name. */
+  readonly put = Effect.fnUntraced(function*(
+    this: StepExecution,
+    name: string,
+    content: ArtifactContent,
+    mediaType: string | undefined
+  ) {
+    if (typeof name !== "string" || name.length === 0 || name.length > 256) {
+      return yield* new InvalidInput({ what: `artifacts.put in step "${this.subject.step}"`, issue: "a name must have 1 to 256 characters" })
+    }
+    const info = yield* this.session.putArtifact(artifactSource(content))
+    const record: ArtifactRecord = {
+      runId: this.session.runId,
+      address: this.subject.address,
+      generation: this.subject.generation,
+      attempt: this.session.attempt,
+      name,
+      ...info,
+      mediaType: mediaType ?? mediaTypeOf(typeof content === "object" && "file" in content && !/\.[a-z0-9]+$/i.test(name) ? content.file : name),
+      codec: null,
+      createdAtMs: this.session.now()
+    }
+    this.artifacts.push({ _tag: "ArtifactNamed", record })
+    return info
+  })
+
+  /** Tracks the numbers of an output: a `Metrics` value, or a top-level field that is one. */
+  trackOutput(value: unknown): void {
+    const found: Array<Metrics> = isMetrics(value)
+      ? [value]
+      : typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+      ? Object.values(value).filter(isMetrics)
+      : []
+    for (const metrics of found) this.log(metrics, undefined)
+  }
+
+  /** What has to be recorded with the outcome, once nothing is spilled; nothing is taken after it. */
+  finish(): Array<Change> {
+    const changes = [...this.session.tracking.drain(), ...this.opening, ...this.artifacts]
+    this.close()
+    return changes
+  }
+
+  /** Gives up: nothing more is taken. */
+  close(): void {
+    this.closed = true
+    this.logger.close()
+  }
+
+  private ended(what: string): CheckpointMisuse {
+    return new CheckpointMisuse({ issue: `${what} was called after step "${this.subject.step}" had ended; await everything that the step starts.` })
+  }
+
+  private answering(): Effect.Effect<ReadonlyArray<CheckpointRecord>, StoreError> {
+    if (this.known !== undefined) return Effect.succeed(this.known)
+    if (!this.session.mayHaveCheckpoints && !this.subject.leftovers) return Effect.succeed(this.known = [])
+    return Effect.map(this.session.checkpoints(this.subject.address), (records) =>
+      this.known ??= records.filter((record) => record.fingerprint === this.subject.checkpointFingerprint))
+  }
+
+  private readonly newest = Effect.fnUntraced(function*(
+    this: StepExecution,
+    name: string
+  ): Effect.fn.Return<CheckpointRecord | undefined, CheckpointMisuse | StoreError> {
+    if (this.closed) return yield* this.ended("checkpoint.load")
+    if (this.opened) {
+      return yield* new CheckpointMisuse({
+        issue: `Step "${this.subject.step}" loads checkpoint "${name}" after it has logged metric points; load first, so that the points can go on from there.`
+      })
+    }
+    return (yield* this.answering()).findLast((record) => record.name === name)
+  })
+
+  private readonly latest = Effect.fnUntraced(function*<T>(this: StepExecution, name: string) {
+    const record = yield* this.newest(name)
+    return record === undefined ? undefined : (yield* this.use(record)) as T
+  })
+
+  private readonly load = Effect.fnUntraced(function*<T>(this: StepExecution, name: string) {
+    const record = yield* this.newest(name)
+    if (record === undefined) return yield* new CheckpointNotFound({ name, step: this.subject.step })
+    return (yield* this.use(record)) as T
+  })
+
+  /** Loads a checkpoint and rewinds points and random numbers to the newest one loaded. */
+  private readonly use = Effect.fnUntraced(function*(this: StepExecution, record: CheckpointRecord) {
+    const value = yield* this.session.objects.load(
+      `Checkpoint "${record.name}" of step "${this.subject.step}"`,
+      record.output,
+      this.subject.checkpoints[record.name]
+    )
+    if (this.loaded === undefined || record.seq > this.loaded.seq) {
+      yield* this.rewind(record)
+      this.loaded = record
+      this.versions = { ...record.position.versions }
+      this.seq = record.seq
+      const { random } = record.position
+      if (random !== null) this.random.restore(random as unknown as RandomState)
+    }
+    return value
+  })
+
+  /** Prepares the series as they were at a checkpoint, from the points of the generation that saved it. */
+  private readonly rewind = Effect.fnUntraced(function*(this: StepExecution, record: CheckpointRecord) {
+    const { address, generation } = this.subject
+    const here = record.generation === generation
+    const all = yield* this.session.series(address)
+    const opening: Array<Change> = here ? [] : [{ _tag: "GenerationCleared", address, generation }]
+    this.writers.clear()
+    for (const series of all.filter((one) => one.generation === record.generation)) {
+      const position = Object.hasOwn(record.position.points, series.key) ? record.position.points[series.key] : undefined
+      const count = position?.count ?? 0
+      const fullChunks = Math.floor(count / PointChunk.CHUNK_POINTS)
+      if (here) opening.push({ _tag: "PointsCut", series: { address, generation, key: series.key }, fromChunk: fullChunks })
+      if (position === undefined || count === 0) continue
+      const { writer, copied } = yield* this.resume(series, count, position.nextIndex, !here)
+      this.writers.set(series.key, writer)
+      opening.push(...copied)
+    }
+    if (!here) {
+      for (const artifact of yield* this.session.artifactsOf(address, record.generation)) {
+        if (artifact.createdAtMs <= record.savedAtMs) opening.push({ _tag: "ArtifactNamed", record: { ...artifact, generation } })
+      }
+    }
+    this.opening = opening
+  })
+
+  private readonly resume = Effect.fnUntraced(function*(this: StepExecution, series: SeriesRecord, count: number, nextIndex: number, copy: boolean) {
+    const { address, generation } = this.subject
+    const fullChunks = Math.floor(count / PointChunk.CHUNK_POINTS)
+    const copied: Array<Change> = []
+    let sealed = PointChunk.emptySummary
+    let open: PointChunk.Points = { indexes: new Float64Array(), values: new Float64Array(), timesMs: new Float64Array() }
+    for (const chunk of yield* this.session.chunks(series)) {
+      if (chunk.chunk > fullChunks) break
+      const points = PointChunk.decode(chunk.bytes)
+      if (points === undefined) {
+        return yield* new CorruptArtifact({ digest: "", what: `Points ${series.key} of step "${this.subject.step}"`, reason: "a chunk of them is damaged" })
+      }
+      if (chunk.chunk === fullChunks) {
+        open = PointChunk.take(points, count - fullChunks * PointChunk.CHUNK_POINTS)
+        break
+      }
+      sealed = PointChunk.summarize(sealed, points)
+      if (copy) copied.push({ _tag: "PointsWritten", series: { address, generation, key: series.key }, chunks: [chunk], summary: sealed })
+    }
+    return { writer: SeriesWriter.resume(series.key, nextIndex, fullChunks, sealed, open), copied }
+  })
+
+  private position(): CheckpointPosition {
+    const points: Record<string, { count: number; nextIndex: number }> = {}
+    for (const [key, writer] of this.writers) {
+      Object.defineProperty(points, key, { value: { count: writer.count, nextIndex: writer.nextIndex }, enumerable: true })
+    }
+    return { points, random: this.random.drawn ? this.random.state : null, versions: this.versions }
+  }
+
+  private readonly save = Effect.fnUntraced(function*(
+    this: StepExecution,
+    name: string,
+    value: unknown
+  ): Effect.fn.Return<void, UnsavableValue | CheckpointMisuse | StoreError> {
+    if (this.closed) return yield* this.ended("checkpoint.save")
+    if (typeof name !== "string" || name.length === 0 || name.length > 256) {
+      return yield* new CheckpointMisuse({ issue: `The name of a checkpoint in step "${this.subject.step}" must have 1 to 256 characters.` })
+    }
+    const version = (Object.hasOwn(this.versions, name) ? this.versions[name]! : 0) + 1
+    this.versions = { ...this.versions, [name]: version }
+    const seq = ++this.seq
+    const position = this.position()
+    // Encoded at once, too: from here on it does not matter what becomes of the value.
+    const encoded = yield* this.session.objects.encode(`Checkpoint "${name}" of step "${this.subject.step}"`, value, this.subject.checkpoints[name])
+    yield* this.record(name, version, seq, position, encoded)
+  })
+
+  private readonly record = Effect.fnUntraced(function*(
+    this: StepExecution,
+    name: string,
+    version: number,
+    seq: number,
+    position: CheckpointPosition,
+    encoded: Encoded
+  ) {
+    const { ref, changes } = yield* this.session.objects.keep(encoded)
+    yield* this.session.unspill()
+    const { address, generation, checkpointFingerprint, keep } = this.subject
+    const record: CheckpointRecord = {
+      runId: this.session.runId,
+      address,
+      name,
+      version,
+      seq,
+      fingerprint: checkpointFingerprint,
+      generation,
+      attempt: this.session.attempt,
+      output: ref,
+      position,
+      savedAtMs: this.session.now()
+    }
+    yield* this.session.submit([...this.session.tracking.drain(), ...changes, { _tag: "CheckpointSaved", record, keep }])
+    const others = (yield* this.answering()).filter((one) => one.name !== name || (one.version < version && one.version > version - keep))
+    this.known = [...others, record]
+  })
+}

@@ -1,0 +1,607 @@
+import { Cause, Context, Duration, Effect, Exit, Random, Result, type Semaphore } from "effect"
+import { CurrentRun } from "../CurrentRun.ts"
+import type { Reason } from "../Decision.ts"
+import type { ConsoleCaptureService } from "../ConsoleCapture.ts"
+import * as Fingerprint from "../Fingerprint.ts"
+import { PipelineCheckpoint } from "../PipelineCheckpoint.ts"
+import { inputsOf } from "../Pipeline.ts"
+import type { ActiveStep, FingerprintComponents, OutputRef, StepRecord } from "../RunRecord.ts"
+import type { Any as AnyStep, Retry } from "../Step.ts"
+import type { StepContext, StepLog } from "../StepContext.ts"
+import { Tracker } from "../Tracker.ts"
+import {
+  CheckpointMisuse,
+  CorruptArtifact,
+  InvalidInput,
+  OutcomeUnknown,
+  type RunInterrupted,
+  StepFailed,
+  StepTimedOut,
+  StoreError,
+  StrictMismatch,
+  UnsavableValue
+} from "../UniflowError.ts"
+import { cachedFrom, copyFrom } from "./copyFrom.ts"
+import { type ComponentSources, define, type OwnComponents, ownComponents } from "./components.ts"
+import { isGeneration } from "./History.ts"
+import { invoke, timed } from "./invoke.ts"
+import { addressOf, encodeManifest, loadOutput, type ManifestItem } from "./manifest.ts"
+import { type Match, match, type RunMode, type Wanted } from "./matching.ts"
+import type { Outcome, RunSession } from "./RunSession.ts"
+import { StepExecution } from "./StepExecution.ts"
+import { storedError } from "./storedError.ts"
+
+/** A saved output turned out to be damaged when a later step wanted it: its step has to be resolved again. */
+export class Damaged {
+  readonly _tag = "Damaged"
+  readonly digest: string
+  constructor(digest: string) {
+    this.digest = digest
+  }
+}
+
+/** What resolving a step can end in. */
+export type StepError =
+  | StepFailed<unknown>
+  | StepTimedOut
+  | UnsavableValue
+  | OutcomeUnknown
+  | StrictMismatch
+  | RunInterrupted
+  | StoreError
+  | Damaged
+
+/** Runs an Effect for a step's function, as a Promise. */
+export type Bridge = <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
+
+export interface StepRunnerOptions {
+  readonly session: RunSession
+  readonly sources: ComponentSources
+  readonly mode: RunMode
+  readonly rerun: ReadonlySet<string>
+  readonly concurrency: number
+  readonly permits: Semaphore.Semaphore
+  readonly bridge: Bridge
+  readonly console: ConsoleCaptureService
+  /** Steps that an earlier attempt left unfinished, by address. */
+  readonly left: ReadonlyMap<string, ActiveStep>
+  /** Digests of outputs that cannot be loaded. */
+  readonly damaged: Set<string>
+  /** Whether a step has failed, so that no further work is begun. */
+  readonly stopping: () => boolean
+}
+
+/** One thing to do: a step, or one item of a map. */
+interface Unit {
+  readonly step: AnyStep
+  readonly address: string
+  readonly components: FingerprintComponents
+  readonly wanted: Wanted
+  readonly reasons: ReadonlyArray<Reason>
+  readonly inputs: ReadonlyMap<string, OutputRef>
+  readonly item?: { readonly value: unknown }
+}
+
+/** Resolves steps of one attempt: restores what answers, takes from other runs what may be taken, executes the rest. */
+export class StepRunner {
+  private readonly options: StepRunnerOptions
+  private readonly session: RunSession
+  private readonly own = new Map<AnyStep, OwnComponents>()
+
+  constructor(options: StepRunnerOptions) {
+    this.options = options
+    this.session = options.session
+  }
+
+  /** Brings a step to its output; `inputs` are the records of the steps it reads. */
+  readonly resolve = Effect.fnUntraced(function*(
+    this: StepRunner,
+    step: AnyStep,
+    records: ReadonlyMap<AnyStep, StepRecord>
+  ): Effect.fn.Return<StepRecord, StepError, unknown> {
+    const inputs = new Map<string, OutputRef>()
+    for (const [name, input] of inputsOf(step)) inputs.set(name, records.get(input)!.output!)
+    const own = yield* this.ownOf(step)
+    const digests: Record<string, string> = {}
+    for (const [name, ref] of inputs) define(digests, name, ref.digest)
+    const components: FingerprintComponents = { ...own.components, inputs: digests }
+    const unit = yield* this.decide(step, step.name, components, inputs, undefined)
+    return "seq" in unit
+      ? unit
+      : step.definition.kind === "map"
+      ? yield* this.runMap(unit)
+      : yield* this.options.permits.withPermit(this.execute(unit))
+  })
+
+  private ownOf(step: AnyStep): Effect.Effect<OwnComponents, StoreError | StepFailed<unknown>> {
+    const known = this.own.get(step)
+    if (known !== undefined) return Effect.succeed(known)
+    return Effect.suspend(() => ownComponents(step, this.options.sources)).pipe(
+      Effect.catchDefect((cause) => Effect.fail(this.failed(step.name, cause, undefined))),
+      Effect.tap((own) => Effect.sync(() => this.own.set(step, own)))
+    )
+  }
+
+  private failed(address: string, cause: unknown, error: unknown): StepFailed<unknown> {
+    return new StepFailed({ runId: this.session.runId, step: address, cause, error })
+  }
+
+  /** Restores a step where something answers for it; else tells what is to be executed, and why. */
+  private readonly decide = Effect.fnUntraced(function*(
+    this: StepRunner,
+    step: AnyStep,
+    address: string,
+    components: FingerprintComponents,
+    inputs: ReadonlyMap<string, OutputRef>,
+    item: Unit["item"]
+  ): Effect.fn.Return<StepRecord | Unit, StepError> {
+    const { session, options } = this
+    const { code } = this.own.get(step)!
+    const fingerprint = code.kind === "unknown" ? "" : Fingerprint.hash(session.hasher, step.name, components)
+    const wanted: Wanted = { fingerprint, components, code, seed: session.seed }
+    const outcomes = session.history.of(address)
+    const unit: Omit<Unit, "reasons"> = { step, address, components, wanted, inputs, ...(item === undefined ? {} : { item }) }
+    if (step.definition.once) {
+      const decided = yield* this.decideOnce(unit, outcomes)
+      if (decided !== undefined) return decided
+    }
+    const found = yield* match(outcomes, wanted, session.objects, {
+      mode: options.mode,
+      rerun: options.rerun.has(step.name),
+      damaged: options.damaged,
+      interrupted: options.left.has(address)
+    })
+    if (found.found !== undefined) return yield* this.restore(found.found, found.reasons, found.trusted)
+    if (options.mode === "strict" && found.mismatch) {
+      return yield* new StrictMismatch({
+        runId: session.runId,
+        steps: [{ step: address, because: found.reasons.map((reason) => reason.component).join(", ") }]
+      })
+    }
+    const cached = yield* this.fromOtherRun(unit, found)
+    return cached.record ?? { ...unit, reasons: [...found.reasons, ...cached.reasons] }
+  })
+
+  /** A `once` step: restored, executed for the first time, or a person has to decide. */
+  private readonly decideOnce = Effect.fnUntraced(function*(
+    this: StepRunner,
+    unit: Omit<Unit, "reasons">,
+    outcomes: ReadonlyArray<StepRecord>
+  ): Effect.fn.Return<StepRecord | Unit | undefined, StepError> {
+    const { address, wanted } = unit
+    const newest = outcomes.at(-1)
+    const left = this.options.left.get(address)
+    const unknown = (why: string): OutcomeUnknown => new OutcomeUnknown({ runId: this.session.runId, step: address, why })
+    if (left?.once === true) {
+      return yield* unknown(
+        left.message === null
+          ? `attempt ${left.attempt} was interrupted while it ran, so whether it took effect is not known`
+          : `attempt ${left.attempt} ended in an error while it ran (${left.message}), so whether it took effect is not known`
+      )
+    }
+    if (newest === undefined) return undefined
+    if (isDecidedByPerson(newest)) {
+      if (newest.status === "failed") return { ...unit, reasons: newest.reasons }
+      return yield* this.adopt(unit, newest)
+    }
+    if (newest.status === "failed" || Fingerprint.answers(newest, wanted.fingerprint, wanted.seed)) return undefined
+    const changes = newest.components === null ? [] : Fingerprint.diff(newest.components, wanted.components)
+    return yield* unknown(`it was completed before with another fingerprint (${changes.map((reason) => reason.component).join(", ") || "its code cannot be seen"})`)
+  })
+
+  /** Lets an outcome that a person stated stand for the step as it is now. */
+  private adopt(unit: Omit<Unit, "reasons">, stated: StepRecord): Effect.Effect<StepRecord, StoreError> {
+    return this.session.record({
+      ...stated,
+      decision: "restored",
+      reasons: stated.reasons,
+      generation: this.session.history.next(unit.address),
+      fingerprint: unit.wanted.fingerprint,
+      components: unit.components
+    }, [])
+  }
+
+  private restore(record: StepRecord, reasons: ReadonlyArray<Reason>, trusted: boolean): Effect.Effect<StepRecord, StoreError> {
+    return this.session.record(restored(record, reasons, trusted, this.session.now()), [])
+  }
+
+  private readonly fromOtherRun = Effect.fnUntraced(function*(
+    this: StepRunner,
+    unit: Omit<Unit, "reasons">,
+    found: Match
+  ): Effect.fn.Return<{ readonly record: StepRecord | undefined; readonly reasons: ReadonlyArray<Reason> }, StoreError> {
+    const { step, wanted, address, components } = unit
+    const { cache } = step.definition
+    const { session } = this
+    if (cache === undefined || this.options.rerun.has(step.name)) return { record: undefined, reasons: [] }
+    if (wanted.code.kind === "shallow" || wanted.code.kind === "unknown") {
+      return { record: undefined, reasons: [{ component: "cache", note: "other runs were not asked: the code of the step is not fully seen; give it a version" }] }
+    }
+    for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {
+      if (record.runId === session.runId || !Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) continue
+      if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
+      if (this.options.damaged.has(record.output!.digest)) continue
+      const copied = yield* copyFrom(session, record, address)
+      if (copied === undefined) continue
+      const outcome = cachedFrom(session, record, address, found.reasons.filter((reason) => reason.component !== "first"))
+      const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items)
+      return { record: stored, reasons: [] }
+    }
+    return { record: undefined, reasons: [] }
+  })
+
+  /** Runs the items of a map, each restored or executed by itself, and records the manifest of their outputs. */
+  private readonly runMap = Effect.fnUntraced(function*(this: StepRunner, unit: Unit): Effect.fn.Return<StepRecord, StepError, unknown> {
+    const { step, components } = unit
+    const { definition } = step
+    const { session, options } = this
+    const begun = session.now()
+    this.showActive(unit, begun, null, null)
+    const over = yield* this.input(definition.over!, unit.inputs.get("over")!)
+    if (!Array.isArray(over)) {
+      return yield* this.failed(step.name, new InvalidInput({ what: `Step "${step.name}"`, issue: `it goes over the output of "${definition.over!.name}", which is not an array` }), undefined)
+    }
+    const { over: _, ...inputDigests } = components.inputs
+    const inputs = new Map([...unit.inputs].filter(([name]) => name !== "over"))
+    const occurrences = new Map<string, number>()
+    const items: Array<{ readonly value: unknown; readonly address: string; readonly components: FingerprintComponents }> = []
+    for (const value of over) {
+      const encoded = yield* session.objects.encode(`An item of step "${step.name}"`, value, undefined)
+      const digest = session.objects.digest(encoded)
+      const occurrence = (occurrences.get(digest) ?? 0) + 1
+      occurrences.set(digest, occurrence)
+      items.push({ value, address: addressOf(step.name, digest, occurrence), components: { ...components, inputs: { ...inputDigests, item: digest } } })
+    }
+    let done = 0
+    const one = Effect.fnUntraced(function*(this: StepRunner, item: (typeof items)[number]): Effect.fn.Return<StepRecord, StepError, unknown> {
+      const decided = yield* this.decide(step, item.address, item.components, inputs, { value: item.value })
+      const record = "seq" in decided ? decided : yield* this.execute(decided)
+      this.showActive(unit, begun, ++done, items.length)
+      return record
+    }).bind(this)
+    const collect = definition.onItemError === "collect"
+    const concurrency = definition.concurrency ?? options.concurrency
+    let failure: StepError | undefined
+    const exits = yield* Effect.forEach(items, (item) =>
+      // What runs when an item fails is let finish, and nothing new is begun.
+      failure !== undefined || options.stopping() ? Effect.succeed(undefined) : Effect.result(one(item)).pipe(
+        Effect.tap((result) => Effect.sync(() => {
+          if (Result.isFailure(result) && !(collect && isItemFailure(result.failure))) failure ??= result.failure
+        }))
+      ), { concurrency })
+    if (failure !== undefined) return yield* Effect.fail(failure)
+    if (exits.includes(undefined)) return yield* Effect.interrupt
+    const manifest: Array<ManifestItem> = exits.map((exit) =>
+      Result.isSuccess(exit!) ? { ref: exit!.success.output! } : { error: itemError(exit!.failure, session.redact) })
+    const records = exits.flatMap((exit) => (Result.isSuccess(exit!) ? [exit!.success] : []))
+    const { ref, changes } = yield* session.objects.keep(...encodeManifest(manifest, collect))
+    const failures = manifest.length - records.length
+    const counts = ["executed", "restored", "cached"].flatMap((decision) => {
+      const count = records.filter((record) => record.decision === decision).length
+      return count === 0 ? [] : [`${count} ${decision}`]
+    })
+    yield* session.unspill()
+    return yield* session.record({
+      ...this.base(unit, begun),
+      reasons: [...unit.reasons, { component: "items", note: [...counts, ...(failures === 0 ? [] : [`${failures} failed`])].join(", ") || "none" }],
+      status: "completed",
+      seed: records.some((record) => record.seed !== null) ? session.seed : null,
+      output: ref
+    }, [...session.tracking.drain(), ...changes])
+  })
+
+  /** Executes a step or an item, with its retries, and records the outcome. */
+  private readonly execute = Effect.fnUntraced(function*(this: StepRunner, unit: Unit): Effect.fn.Return<StepRecord, StepError, unknown> {
+    const { step } = unit
+    const { definition } = step
+    const { session } = this
+    if (this.options.stopping()) return yield* Effect.interrupt
+    const begun = session.now()
+    const values: Record<string, unknown> = {}
+    for (const [name, input] of Object.entries(definition.inputs)) define(values, name, yield* this.input(input, unit.inputs.get(name)!))
+    if (definition.when !== undefined && !(yield* this.when(unit, values))) return yield* this.skip(unit, begun)
+    yield* this.begin(unit, begun)
+    for (let retries = 0;; retries++) {
+      const exit = yield* Effect.exit(this.attempt(unit, values, retries, begun))
+      if (Exit.isSuccess(exit)) return exit.value
+      if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+      const { retry } = definition
+      if (retry === undefined || retries >= retry.times || !mayRetry(retry, Cause.squash(exit.cause))) {
+        return yield* this.recordFailure(unit, begun, retries, exit.cause)
+      }
+      yield* Effect.sleep(retryDelay(retry, retries))
+    }
+  })
+
+  private input(step: AnyStep, ref: OutputRef): Effect.Effect<unknown, Damaged | StoreError> {
+    return Effect.catchTag(loadOutput(this.session.objects, step, ref), "CorruptArtifact", (error) => Effect.fail(new Damaged(error.digest)))
+  }
+
+  private when(unit: Unit, inputs: Record<string, unknown>): Effect.Effect<boolean, StepError> {
+    const { when } = unit.step.definition
+    return (invoke(() => when!({ inputs, params: this.paramsOf(unit.step) } as never), new AbortController()) as Effect.Effect<unknown, unknown>).pipe(
+      Effect.mapError((cause) => this.failed(unit.address, cause, undefined)),
+      Effect.map((answer) => answer === true)
+    )
+  }
+
+  private readonly skip = Effect.fnUntraced(function*(this: StepRunner, unit: Unit, begun: number): Effect.fn.Return<StepRecord, StepError> {
+    const { session } = this
+    const { ref, changes } = yield* session.objects.keep(yield* session.objects.encode(`Output of step "${unit.address}"`, undefined, undefined))
+    return yield* session.record({
+      ...this.base(unit, begun),
+      decision: "skipped",
+      reasons: [{ component: "when", note: "said no" }, ...unit.reasons],
+      status: "skipped",
+      output: ref
+    }, changes)
+  })
+
+  /** Shows that the step is being executed; for a `once` step durably, before anything happens. */
+  private begin(unit: Unit, begun: number): Effect.Effect<void, StoreError> {
+    if (!unit.step.definition.once) return Effect.sync(() => this.showActive(unit, begun, null, null))
+    return this.session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, null) }])
+  }
+
+  private active(unit: Unit, begun: number, done: number | null, total: number | null, message: string | null): ActiveStep {
+    return {
+      runId: this.session.runId,
+      address: unit.address,
+      step: unit.step.name,
+      attempt: this.session.attempt,
+      startedAtMs: begun,
+      rerun: this.reruns(unit.address),
+      once: unit.step.definition.once,
+      fingerprint: unit.wanted.fingerprint,
+      done,
+      total,
+      message
+    }
+  }
+
+  private showActive(unit: Unit, begun: number, done: number | null, total: number | null, message: string | null = null): void {
+    this.session.tracking.later(`active ${unit.address}`, { _tag: "StepActive", active: this.active(unit, begun, done, total, message) })
+  }
+
+  /** How often somebody decided that a `once` step runs again. */
+  private reruns(address: string): number {
+    return this.session.history.of(address).filter((record) => record.reasons.some((reason) => reason.component === "resolved" && reason.new === "rerun")).length
+  }
+
+  /** One try. */
+  private readonly attempt = Effect.fnUntraced(function*(
+    this: StepRunner,
+    unit: Unit,
+    inputs: Record<string, unknown>,
+    retry: number,
+    begun: number
+  ): Effect.fn.Return<StepRecord, unknown, unknown> {
+    const { step, address } = unit
+    const { definition } = step
+    const { session, options } = this
+    const execution = new StepExecution(session, {
+      address,
+      step: step.name,
+      generation: session.history.next(address),
+      checkpointFingerprint: unit.wanted.code.kind === "unknown"
+        ? `unknown ${session.runId} ${session.attempt}`
+        : Fingerprint.checkpointHash(session.hasher, step.name, unit.components, definition.checkpointsIgnore),
+      checkpoints: definition.checkpoints,
+      keep: definition.keep,
+      leftovers: session.attempt > 1 || retry > 0
+    })
+    const controller = new AbortController()
+    const context = this.context(unit, inputs, execution, controller.signal, begun)
+    const work = invoke(() =>
+      definition.console
+        ? options.console.around((level, message) => execution.line(level, message), () => definition.run(context as never))
+        : definition.run(context as never), controller).pipe(
+      Effect.provideContext(this.services(unit, execution, controller.signal, begun, context.idempotencyKey)),
+      Effect.provideService(Random.Random, {
+        nextDoubleUnsafe: () => execution.random.next(),
+        nextIntUnsafe: () => execution.random.int(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+      })
+    )
+    return yield* timed(work, address, definition.timeoutMs, session.now).pipe(
+      Effect.flatMap((value) => this.recordSuccess(unit, execution, value, retry, begun)),
+      Effect.ensuring(Effect.sync(() => execution.close()))
+    )
+  })
+
+  private readonly recordSuccess = Effect.fnUntraced(function*(
+    this: StepRunner,
+    unit: Unit,
+    execution: StepExecution,
+    value: unknown,
+    retries: number,
+    begun: number
+  ): Effect.fn.Return<StepRecord, StepError | InvalidInput> {
+    const { session } = this
+    execution.trackOutput(value)
+    const encoded = yield* session.objects.encode(`Output of step "${unit.address}"`, value, unit.step.definition.output)
+    const { ref, changes } = yield* session.objects.keep(encoded)
+    yield* session.unspill()
+    return yield* Effect.uninterruptible(session.record({
+      ...this.base(unit, begun),
+      status: "completed",
+      seed: execution.random.drawn ? session.seed : null,
+      output: ref,
+      retries
+    }, [...execution.finish(), ...changes]))
+  })
+
+  private readonly recordFailure = Effect.fnUntraced(function*(
+    this: StepRunner,
+    unit: Unit,
+    begun: number,
+    retries: number,
+    cause: Cause.Cause<unknown>
+  ): Effect.fn.Return<never, StepError> {
+    const { session } = this
+    const failure = Cause.findFail(cause)
+    const error = Cause.squash(cause)
+    const reported = ownError(error) ?? this.failed(unit.address, error, Result.isSuccess(failure) ? failure.success.error : undefined)
+    if (reported._tag === "Damaged" || reported._tag === "StoreError") return yield* Effect.fail(reported)
+    if (unit.step.definition.once) {
+      const message = storedError(error, session.redact).message.split("\n")[0]!
+      yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, message) }])
+      return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
+    }
+    yield* session.unspill()
+    yield* session.record({
+      ...this.base(unit, begun),
+      status: "failed",
+      retries,
+      error: storedError(error, session.redact)
+    }, session.tracking.drain())
+    return yield* Effect.fail(reported)
+  })
+
+  /** What the records of a unit's outcomes have in common. */
+  private base(unit: Unit, begun: number): Outcome {
+    const { kind } = unit.wanted.code
+    return {
+      address: unit.address,
+      step: unit.step.name,
+      decision: "executed",
+      reasons: unit.reasons,
+      status: "completed",
+      generation: this.session.history.next(unit.address),
+      fingerprint: unit.wanted.fingerprint,
+      components: unit.components,
+      seed: null,
+      output: null,
+      trusted: false,
+      cacheable: unit.step.definition.cache !== undefined && (kind === "explicit" || kind === "deep"),
+      source: null,
+      retries: 0,
+      startedAtMs: begun,
+      durationMs: this.session.now() - begun,
+      error: null
+    }
+  }
+
+  private paramsOf(step: AnyStep): Record<string, unknown> {
+    const params: Record<string, unknown> = {}
+    for (const name of Object.keys(step.definition.params)) {
+      if (name in this.session.params.values) define(params, name, this.session.params.values[name])
+    }
+    return params
+  }
+
+  private idempotencyKey(address: string): string {
+    return this.session.hasher.text(`uniflow idempotency 1\n${this.session.runId}\n${address}\n${this.reruns(address)}`).slice(0, 32)
+  }
+
+  /** What a step's function is given. */
+  private context(unit: Unit, inputs: Record<string, unknown>, execution: StepExecution, signal: AbortSignal, begun: number): StepContext {
+    const { bridge } = this.options
+    const { checkpoint } = execution
+    const line = (level: "debug" | "info" | "warn" | "error") => (message: string): void => execution.line(level, message)
+    const log: StepLog = Object.assign(line("info"), { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") })
+    return {
+      inputs,
+      params: this.paramsOf(unit.step),
+      ...(unit.item === undefined ? {} : { item: unit.item.value }),
+      signal,
+      runId: this.session.runId,
+      step: unit.address,
+      attempt: this.session.attempt,
+      checkpoint: {
+        save: (name: string, value: unknown) => bridge(checkpoint.save(name, value)),
+        load: <T>(name: string) => bridge(checkpoint.load<T>(name)),
+        latest: <T>(name: string) => bridge(checkpoint.latest<T>(name)),
+        exists: (name) => bridge(checkpoint.exists(name)),
+        list: (name) => bridge(checkpoint.list(name)),
+        remove: (name) => bridge(checkpoint.remove(name))
+      },
+      metrics: { log: (values, options) => execution.log(values, options?.index) },
+      artifacts: { put: (name, content, options) => bridge(execution.put(name, content, options?.mediaType)) },
+      random: execution.random,
+      log,
+      progress: (done, total, message) => this.showActive(unit, begun, done, total ?? null, message ?? null),
+      idempotencyKey: this.idempotencyKey(unit.address)
+    }
+  }
+
+  /** The services that a step's Effect may use. */
+  private services(
+    unit: Unit,
+    execution: StepExecution,
+    signal: AbortSignal,
+    begun: number,
+    idempotencyKey: string
+  ): Context.Context<CurrentRun | PipelineCheckpoint | Tracker> {
+    const { session } = this
+    return Context.make(CurrentRun, {
+      runId: session.runId,
+      pipeline: session.pipeline,
+      experiment: session.experiment,
+      step: unit.address,
+      attempt: session.attempt,
+      seed: session.seed,
+      idempotencyKey,
+      signal
+    }).pipe(
+      (context) => Context.add(context, PipelineCheckpoint, execution.checkpoint),
+      (context) =>
+        Context.add(context, Tracker, {
+          metrics: (values, options) =>
+            Effect.try({
+              try: () => execution.log(values, options?.index),
+              catch: (error) => error instanceof InvalidInput ? error : new InvalidInput({ what: "metrics", issue: String(error) })
+            }),
+          log: (message, level) => Effect.sync(() => execution.line(level ?? "info", message)),
+          artifact: (name, content, options) => execution.put(name, content, options?.mediaType),
+          progress: (done, total, message) => Effect.sync(() => this.showActive(unit, begun, done, total ?? null, message ?? null))
+        })
+    )
+  }
+}
+
+/** The record of a decision to restore an earlier outcome. */
+export const restored = (
+  record: StepRecord,
+  reasons: ReadonlyArray<Reason>,
+  trusted: boolean,
+  now: number
+): Outcome => ({
+  ...record,
+  decision: "restored",
+  reasons,
+  components: null,
+  trusted,
+  cacheable: false,
+  source: null,
+  retries: 0,
+  startedAtMs: now,
+  durationMs: 0
+})
+
+const isDecidedByPerson = (record: StepRecord): boolean =>
+  isGeneration(record) && record.fingerprint === "" && record.reasons.some((reason) => reason.component === "resolved")
+
+const ownError = (error: unknown): StepTimedOut | UnsavableValue | StoreError | Damaged | undefined =>
+  error instanceof StepTimedOut || error instanceof UnsavableValue || error instanceof StoreError || error instanceof Damaged
+    ? error
+    : undefined
+
+/** Whether a failure is the item's own, so that `collect` may keep it beside the others. */
+const isItemFailure = (error: StepError): boolean =>
+  error._tag === "StepFailed" || error._tag === "StepTimedOut" || error._tag === "UnsavableValue"
+
+const itemError = (error: StepError, redact: (text: string) => string): { readonly name: string; readonly message: string } => {
+  const { name, message } = storedError(error._tag === "StepFailed" ? error.cause : error, redact)
+  return { name, message }
+}
+
+const mayRetry = (retry: Retry, error: unknown): boolean =>
+  !(error instanceof UnsavableValue || error instanceof CheckpointMisuse || error instanceof CorruptArtifact || error instanceof Damaged)
+  && (retry.while?.(error) ?? true)
+
+/** Doubles with each retry, up to the longest wait. */
+const retryDelay = (retry: Retry, retries: number): Duration.Duration =>
+  Duration.min(
+    Duration.times(Duration.fromInputUnsafe(retry.delay ?? Duration.millis(100)), 2 ** retries),
+    Duration.fromInputUnsafe(retry.maxDelay ?? Duration.seconds(30))
+  )

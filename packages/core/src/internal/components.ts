@@ -1,0 +1,76 @@
+import { Effect } from "effect"
+import * as AnySchema from "../AnySchema.ts"
+import type { Code, CodeVersionService } from "../CodeVersion.ts"
+import type { EnvironmentService } from "../Environment.ts"
+import * as Fingerprint from "../Fingerprint.ts"
+import type { HasherService } from "../Hasher.ts"
+import type { FingerprintComponents } from "../RunRecord.ts"
+import type { SourceFilesService } from "../SourceFiles.ts"
+import type { Any as AnyStep } from "../Step.ts"
+import type { StoreError } from "../UniflowError.ts"
+import type { RunParams } from "./params.ts"
+
+/** What the parts of a fingerprint are read from. */
+export interface ComponentSources {
+  readonly hasher: HasherService
+  readonly codeVersion: CodeVersionService
+  readonly files: SourceFilesService
+  readonly environment: EnvironmentService
+  readonly secretKey: Uint8Array
+  readonly codecId: string
+  readonly params: RunParams
+}
+
+/** The parts of a step's fingerprint that do not depend on its inputs. */
+export interface OwnComponents {
+  readonly code: Code
+  readonly components: Omit<FingerprintComponents, "inputs">
+}
+
+/** Reads the parts of a step's fingerprint that do not depend on its inputs. */
+export const ownComponents = Effect.fnUntraced(function*(
+  step: AnyStep,
+  sources: ComponentSources
+): Effect.fn.Return<OwnComponents, StoreError> {
+  const { definition } = step
+  const { hasher, params } = sources
+  const code: Code = definition.version === undefined
+    ? yield* sources.codeVersion.of({
+      step: step.name,
+      functions: [definition.run, definition.when, definition.key, definition.files].filter((f) => f !== undefined),
+      definedAt: definition.definedAt
+    })
+    : { kind: "explicit", version: definition.version }
+  const own: Record<string, FingerprintComponents["params"][string]> = {}
+  const values: Record<string, unknown> = {}
+  for (const name of Object.keys(definition.params)) {
+    if (Object.hasOwn(params.recorded, name)) define(own, name, params.recorded[name]!)
+    if (name in params.values) define(values, name, params.values[name])
+  }
+  const files: Record<string, string> = {}
+  for (const path of definition.files?.({ params: values } as never) ?? []) {
+    define(files, path, (yield* sources.files.digest(path)) ?? "missing")
+  }
+  const env: Record<string, string> = {}
+  for (const name of definition.env) {
+    const value = sources.environment.variable(name)
+    define(env, name, value === undefined ? "unset" : sources.environment.isSecret(name) ? `keyed:${hasher.keyed(sources.secretKey, value).slice(0, 16)}` : `=${value}`)
+  }
+  return {
+    code,
+    components: {
+      code: Fingerprint.codeText(hasher, code),
+      codeKind: code.kind,
+      params: own,
+      files,
+      env,
+      codec: sources.codecId,
+      outputSchema: definition.output === undefined ? "" : hasher.text(AnySchema.identity(definition.output))
+    }
+  }
+})
+
+/** Sets a property as data, whatever its name. */
+export const define = <A>(target: Record<string, A>, name: string, value: A): void => {
+  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+}

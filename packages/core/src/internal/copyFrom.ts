@@ -1,0 +1,81 @@
+import { Effect } from "effect"
+import type { Reason } from "../Decision.ts"
+import type { OutputRef, SeriesRecord, StepRecord } from "../RunRecord.ts"
+import { type Change, INLINE_BYTES } from "../RunStore.ts"
+import type { StoreError } from "../UniflowError.ts"
+import { isGeneration } from "./History.ts"
+import type { Outcome, RunSession } from "./RunSession.ts"
+
+/**
+ * What has to be recorded so that an outcome of another run stands complete in this one: bytes kept in the run
+ * store, metric points, artifacts, and for a map the outcomes of its items. Undefined when bytes are missing.
+ */
+export const copyFrom = Effect.fnUntraced(function*(
+  session: RunSession,
+  record: StepRecord,
+  address: string
+): Effect.fn.Return<{ readonly changes: ReadonlyArray<Change>; readonly items: ReadonlyArray<Outcome> } | undefined, StoreError> {
+  const { store } = session
+  const changes: Array<Change> = []
+  const isMap = record.address === record.step && record.output?.mediaType.includes("uniflow.map")
+  const items = isMap ? newestPerAddress(yield* store.steps(record.runId), `${record.step}[`) : []
+  const series = yield* store.series(record.runId)
+  const artifacts = yield* store.artifacts(record.runId)
+  for (const from of [record, ...items]) {
+    const to = from === record ? address : from.address
+    const generation = session.history.next(to)
+    if (!(yield* keepAgain(session, from.output, changes))) return undefined
+    for (const one of series.filter((it) => it.address === from.address && it.generation === from.generation)) {
+      changes.push(...(yield* copySeries(session, one, to, generation)))
+    }
+    for (const one of artifacts.filter((it) => it.address === from.address && it.generation === from.generation)) {
+      const ref = { digest: one.digest, sizeBytes: one.sizeBytes, codec: one.codec ?? "", mediaType: one.mediaType }
+      if (!(yield* keepAgain(session, ref, changes))) return undefined
+      changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, address: to, generation, attempt: session.attempt } })
+    }
+  }
+  const outcomes = items.filter((item) => item.status !== "failed").map((item): Outcome => cachedFrom(session, item, item.address, []))
+  return { changes, items: outcomes }
+})
+
+/** The record of taking an outcome from another run. */
+export const cachedFrom = (session: RunSession, record: StepRecord, address: string, reasons: ReadonlyArray<Reason>): Outcome => ({
+  ...record,
+  address,
+  decision: "cached",
+  reasons: [{ component: "cache", sourceRun: record.runId }, ...reasons],
+  generation: session.history.next(address),
+  source: { runId: record.runId, address: record.address, generation: record.generation },
+  retries: 0,
+  startedAtMs: session.now(),
+  durationMs: 0
+})
+
+const newestPerAddress = (records: ReadonlyArray<StepRecord>, prefix: string): ReadonlyArray<StepRecord> => {
+  const newest = new Map<string, StepRecord>()
+  for (const record of records) if (record.address.startsWith(prefix) && isGeneration(record)) newest.set(record.address, record)
+  return [...newest.values()]
+}
+
+const keepAgain = Effect.fnUntraced(function*(
+  session: RunSession,
+  ref: OutputRef | null,
+  changes: Array<Change>
+): Effect.fn.Return<boolean, StoreError> {
+  if (ref === null) return true
+  const bytes = ref.sizeBytes <= INLINE_BYTES ? yield* session.store.blob(ref.digest) : undefined
+  if (bytes === undefined) return yield* session.isStored(ref.digest, ref.sizeBytes)
+  if (session.hasher.bytes(bytes) !== ref.digest) return false
+  changes.push({ _tag: "BlobKept", digest: ref.digest, bytes })
+  return true
+})
+
+const copySeries = Effect.fnUntraced(function*(
+  session: RunSession,
+  series: SeriesRecord,
+  address: string,
+  generation: number
+): Effect.fn.Return<ReadonlyArray<Change>, StoreError> {
+  const chunks = yield* session.store.chunks(series)
+  return [{ _tag: "PointsWritten", series: { address, generation, key: series.key }, chunks, summary: series.summary }]
+})

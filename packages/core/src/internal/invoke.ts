@@ -1,0 +1,54 @@
+import { Duration, Effect, Option, Predicate } from "effect"
+import { StepTimedOut } from "../UniflowError.ts"
+
+/** How long work that was asked to stop may take to do so, in milliseconds. */
+export const GRACE_MS = 5_000
+
+/** Waits for a Promise; when interrupted aborts the signal and gives it a moment to settle. */
+const awaited = (promise: PromiseLike<unknown>, controller: AbortController): Effect.Effect<unknown, unknown> =>
+  Effect.callback<unknown, unknown>((resume) => {
+    const settled = Promise.resolve(promise)
+    settled.then((value) => resume(Effect.succeed(value)), (error: unknown) => resume(Effect.fail(error)))
+    return Effect.suspend(() => {
+      controller.abort()
+      return Effect.promise(() => settled.then(() => {}, () => {})).pipe(Effect.interruptible, Effect.timeoutOption(GRACE_MS), Effect.asVoid)
+    })
+  })
+
+/**
+ * The one bridge from a step's function into Effect: it may return a value, a Promise or an Effect. What it throws,
+ * rejects or fails with is the error.
+ */
+export const invoke = (f: () => unknown, controller: AbortController): Effect.Effect<unknown, unknown, unknown> =>
+  Effect.suspend((): Effect.Effect<unknown, unknown, unknown> => {
+    let returned: unknown
+    try {
+      returned = f()
+    } catch (error) {
+      return Effect.fail(error)
+    }
+    if (Effect.isEffect(returned)) {
+      return Effect.onInterrupt(returned, () => Effect.sync(() => controller.abort()))
+    }
+    return Predicate.isPromiseLike(returned) ? awaited(returned, controller) : Effect.succeed(returned)
+  })
+
+/** Fails with `StepTimedOut` when the work takes longer; a result that comes too late is not used. */
+export const timed = <A, R>(
+  work: Effect.Effect<A, unknown, R>,
+  step: string,
+  timeoutMs: number | undefined,
+  now: () => number
+): Effect.Effect<A, unknown, R> => {
+  if (timeoutMs === undefined) return work
+  return Effect.suspend(() => {
+    const begun = now()
+    return Effect.flatMap(Effect.timeoutOption(work, Duration.millis(timeoutMs)), (result): Effect.Effect<A, StepTimedOut> => {
+      if (Option.isNone(result)) return Effect.fail(new StepTimedOut({ step, timeoutMs }))
+      const took = now() - begun
+      return took > timeoutMs
+        ? Effect.fail(new StepTimedOut({ step, timeoutMs, note: `It did not let go of the thread, so it could only be noticed after ${Math.round(took)} ms.` }))
+        : Effect.succeed(result.value)
+    })
+  })
+}

@@ -1,0 +1,66 @@
+import { Effect } from "effect"
+import type { Code } from "../CodeVersion.ts"
+import type { Reason } from "../Decision.ts"
+import * as Fingerprint from "../Fingerprint.ts"
+import type { FingerprintComponents, StepRecord } from "../RunRecord.ts"
+import type { StoreError } from "../UniflowError.ts"
+import type { Objects } from "./Objects.ts"
+
+/** How saved outcomes are used: by fingerprint, by fingerprint or not at all, or by name. */
+export type RunMode = "auto" | "strict" | "trust"
+
+/** What a step is, when its saved outcomes are looked through. */
+export interface Wanted {
+  readonly fingerprint: string
+  readonly components: FingerprintComponents
+  readonly code: Code
+  readonly seed: number
+}
+
+/** The outcome that answers, or why none does. `mismatch` tells that an outcome is there but does not answer. */
+export type Match =
+  | { readonly found: StepRecord; readonly reasons: ReadonlyArray<Reason>; readonly trusted: boolean }
+  | { readonly found: undefined; readonly reasons: ReadonlyArray<Reason>; readonly mismatch: boolean }
+
+const usable = (record: StepRecord): boolean => record.status !== "failed" && record.output !== null
+
+/** Looks through the outcomes of a step, newest first. */
+export const match = Effect.fnUntraced(function*(
+  outcomes: ReadonlyArray<StepRecord>,
+  wanted: Wanted,
+  objects: Objects,
+  options: { readonly mode: RunMode; readonly rerun: boolean; readonly damaged: ReadonlySet<string>; readonly interrupted: boolean }
+): Effect.fn.Return<Match, StoreError> {
+  if (options.rerun) return { found: undefined, reasons: [{ component: "rerun", note: "asked for" }], mismatch: false }
+  const unusable: Array<Reason> = []
+  for (const record of outcomes.toReversed()) {
+    const exact = Fingerprint.answers(record, wanted.fingerprint, wanted.seed)
+    if (!exact && !(options.mode === "trust" && usable(record))) continue
+    const { output } = record
+    if (output === null) continue
+    if (options.damaged.has(output.digest)) {
+      unusable.push({ component: "artifact", old: output.digest.slice(0, 12), note: "its bytes are missing, damaged or no longer decode" })
+    } else if (yield* objects.present(output)) {
+      return exact
+        ? { found: record, reasons: [{ component: "match" }], trusted: false }
+        : { found: record, reasons: [{ component: "trusted", note: "reused by name" }, ...differences(record, wanted)], trusted: true }
+    } else unusable.push({ component: "artifact", old: output.digest.slice(0, 12), note: "its bytes are missing or cut short" })
+  }
+  if (unusable.length > 0) return { found: undefined, reasons: unusable, mismatch: true }
+  const saved = outcomes.findLast(usable)
+  const newest = outcomes.at(-1)
+  const reasons: Array<Reason> = []
+  if (wanted.code.kind === "unknown") reasons.push({ component: "code", note: wanted.code.why })
+  else if (saved !== undefined) reasons.push(...differences(saved, wanted))
+  if (newest?.status === "failed") reasons.push({ component: "failed", ...(newest.error === null ? {} : { note: newest.error.message.split("\n")[0]! }) })
+  else if (options.interrupted) reasons.push({ component: "interrupted" })
+  else if (newest === undefined) reasons.push({ component: "first" })
+  return { found: undefined, reasons, mismatch: saved !== undefined }
+})
+
+const differences = (record: StepRecord, wanted: Wanted): ReadonlyArray<Reason> => {
+  const differing = record.components === null ? [] : Fingerprint.diff(record.components, wanted.components)
+  return record.seed !== null && record.seed !== wanted.seed
+    ? [...differing, { component: "seed", old: String(record.seed), new: String(wanted.seed) }]
+    : differing
+}
