@@ -24,6 +24,9 @@ import type {
 import type { Schema } from "effect"
 import * as fc from "fast-check"
 
+/** Records have the prototype that literals and decoded rows have. */
+const plain = { noNullPrototype: true } as const
+
 const awkward = [
   "",
   " ",
@@ -119,13 +122,13 @@ const nullOr = <A>(value: fc.Arbitrary<A>): fc.Arbitrary<A | null> => fc.option(
 export const storedError: fc.Arbitrary<StoredError> = fc.letrec<{ readonly error: StoredError }>((tie) => ({
   error: fc.record(
     { name: text, message: text, tag: text, stack: text, cause: fc.oneof({ maxDepth: 3 }, fc.constant({ name: "Error", message: "end" }), tie("error")) },
-    { requiredKeys: ["name", "message"] }
+    { ...plain, requiredKeys: ["name", "message"] }
   )
 })).error
 
 export const environment: fc.Arbitrary<AttemptEnvironment> = fc.record(
   {
-    git: fc.record({ commit: text, branch: text, dirty: fc.boolean() }, { requiredKeys: ["commit", "dirty"] }),
+    git: fc.record({ commit: text, branch: text, dirty: fc.boolean() }, { ...plain, requiredKeys: ["commit", "dirty"] }),
     runtime: text,
     platform: text,
     host: text,
@@ -134,7 +137,7 @@ export const environment: fc.Arbitrary<AttemptEnvironment> = fc.record(
     argv: fc.array(text, { maxLength: 4 }),
     packages: record(text)
   },
-  { requiredKeys: ["runtime", "platform", "host", "pid", "argv", "packages"] }
+  { ...plain, requiredKeys: ["runtime", "platform", "host", "pid", "argv", "packages"] }
 )
 
 export const holder: fc.Arbitrary<Holder> = fc.record({
@@ -145,13 +148,13 @@ export const holder: fc.Arbitrary<Holder> = fc.record({
   pidNamespace: text,
   processStart: text,
   sinceMs: timeMs
-})
+}, plain)
 
-export const outputRef: fc.Arbitrary<OutputRef> = fc.record({ digest, sizeBytes: count, codec: text, mediaType: text })
+export const outputRef: fc.Arbitrary<OutputRef> = fc.record({ digest, sizeBytes: count, codec: text, mediaType: text }, plain)
 
 export const reason: fc.Arbitrary<Reason> = fc.record(
   { component: text, old: text, new: text, sourceRun: text, note: text },
-  { requiredKeys: ["component"] }
+  { ...plain, requiredKeys: ["component"] }
 )
 
 export const components: fc.Arbitrary<FingerprintComponents> = fc.record({
@@ -163,7 +166,7 @@ export const components: fc.Arbitrary<FingerprintComponents> = fc.record({
   env: record(text),
   codec: text,
   outputSchema: text
-})
+}, plain)
 
 /** A new run under this id. */
 export const newRun = (id: string): fc.Arbitrary<NewRun> =>
@@ -177,7 +180,7 @@ export const newRun = (id: string): fc.Arbitrary<NewRun> =>
     tags: record(text, name),
     goals: record(fc.constantFrom("maximize" as const, "minimize" as const)),
     createdAtMs: timeMs
-  })
+  }, plain)
 
 /** A step's record in a run; `seq` has to be unlike any other of the run. */
 export const stepRecord = (runId: string, seq: number, address: fc.Arbitrary<string> = name): fc.Arbitrary<StepRecord> =>
@@ -197,12 +200,12 @@ export const stepRecord = (runId: string, seq: number, address: fc.Arbitrary<str
     output: nullOr(outputRef),
     trusted: fc.boolean(),
     cacheable: fc.boolean(),
-    source: nullOr(fc.record({ runId: name, address: name, generation: count })),
+    source: nullOr(fc.record({ runId: name, address: name, generation: count }, plain)),
     retries: count,
     startedAtMs: timeMs,
     durationMs: number,
     error: nullOr(storedError)
-  })
+  }, plain)
 
 export const activeStep = (runId: string, address: fc.Arbitrary<string> = name): fc.Arbitrary<ActiveStep> =>
   fc.record({
@@ -217,7 +220,7 @@ export const activeStep = (runId: string, address: fc.Arbitrary<string> = name):
     done: nullOr(number),
     total: nullOr(number),
     message: nullOr(text)
-  })
+  }, plain)
 
 export const checkpointRecord = (
   runId: string,
@@ -239,12 +242,12 @@ export const checkpointRecord = (
     attempt: count,
     output: outputRef,
     position: fc.record({
-      points: record(fc.record({ count, nextIndex: number })),
+      points: record(fc.record({ count, nextIndex: number }, plain)),
       random: nullOr(fc.array(number, { maxLength: 4 })),
       versions: record(count)
-    }),
+    }, plain),
     savedAtMs: timeMs
-  })
+  }, plain)
 
 export const artifactRecord = (
   runId: string,
@@ -265,7 +268,7 @@ export const artifactRecord = (
     mediaType: text,
     codec: nullOr(text),
     createdAtMs: timeMs
-  })
+  }, plain)
 
 export const logRecord = (runId: string, seq: number): fc.Arbitrary<LogRecord> =>
   fc.record({
@@ -276,7 +279,7 @@ export const logRecord = (runId: string, seq: number): fc.Arbitrary<LogRecord> =
     atMs: timeMs,
     level: fc.constantFrom("debug", "info", "warn", "error"),
     message: text
-  })
+  }, plain)
 
 /** Figures of a series as stores have to keep them: every float64, NaN and -0 included. */
 export const summary: fc.Arbitrary<SeriesSummary> = fc.record({
@@ -289,8 +292,8 @@ export const summary: fc.Arbitrary<SeriesSummary> = fc.record({
   max: float,
   maxIndex: float,
   sum: float
-})
+}, plain)
 
 /** A chunk at a position; the bytes are of no meaning to a store. */
 export const chunkRecord = (chunk: number): fc.Arbitrary<ChunkRecord> =>
-  fc.record({ chunk: fc.constant(chunk), count, bytes: fc.uint8Array({ maxLength: 64 }) })
+  fc.record({ chunk: fc.constant(chunk), count, bytes: fc.uint8Array({ maxLength: 64 }) }, plain)

@@ -1,5 +1,6 @@
 import { type Context, Effect } from "effect"
 import * as fc from "fast-check"
+import assert from "node:assert/strict"
 import { expect } from "vitest"
 
 /** Lets everything that is ready, input and output included, take its turn. */
@@ -22,3 +23,6 @@ export const property = <A, R>(arbitrary: fc.Arbitrary<A>, cases: number, body: 
       )
     )
   )
+
+/** Equal to the last bit, and of the same own keys; `expect` is misled by keys such as `constructor` and `__proto__`. */
+export const expectEqual = <A>(actual: A, expected: NoInfer<A>): void => assert.deepStrictEqual(actual, expected)

@@ -4,6 +4,7 @@ import type {
   AttemptEnvironment,
   Change,
   CheckpointRecord,
+  ChunkRecord,
   Claim,
   ClaimRequest,
   Holder,
@@ -242,6 +243,10 @@ export const refused = <A, E, R>(effect: Effect.Effect<A, E, R>, reason: StoreEr
 export const runOf = ({ store }: Process, runId = "run-1"): Effect.Effect<RunRecord, StoreError> =>
   Effect.map(store.run(runId), (run) => run ?? expect.fail(`there is no run ${runId}`))
 
+/** A store may hand out a subclass of Uint8Array. */
+export const plainChunks = (chunks: ReadonlyArray<ChunkRecord>): ReadonlyArray<ChunkRecord> =>
+  chunks.map((chunk) => ({ ...chunk, bytes: new Uint8Array(chunk.bytes) }))
+
 /** Everything a store tells of a run, in an order of its own: what "nothing was changed" is measured by. */
 export const everythingOf = Effect.fnUntraced(function*({ store }: Process, runId = "run-1") {
   const series = yield* store.series(runId)
@@ -255,7 +260,7 @@ export const everythingOf = Effect.fnUntraced(function*({ store }: Process, runI
     series: by(({ address, generation, key }) => JSON.stringify([address, generation, key]), series),
     chunks: yield* Effect.forEach(
       by(({ address, generation, key }) => JSON.stringify([address, generation, key]), series),
-      (one) => store.chunks(one)
+      (one) => Effect.map(store.chunks(one), plainChunks)
     ),
     checkpoints: by(({ address, seq }) => JSON.stringify([address, 1e15 + seq]), yield* store.checkpoints(runId)),
     artifacts: by(({ address, generation, name }) => JSON.stringify([address, generation, name]), yield* store.artifacts(runId)),
