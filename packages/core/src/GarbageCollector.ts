@@ -1,0 +1,58 @@
+/**
+ * Frees the bytes that no run refers to any more.
+ *
+ * Safe beside writers: only objects that nothing refreshed for a grace period are looked at, and they are looked at
+ * again while nobody can commit, just before they are removed.
+ */
+import { Clock, Duration, Effect, Stream } from "effect"
+import { ArtifactStore } from "./ArtifactStore.ts"
+import { RunStore } from "./RunStore.ts"
+import type { StoreError } from "./UniflowError.ts"
+
+export interface CollectOptions {
+  /** How long an object must not have been written or refreshed. Default 1 hour. */
+  readonly grace?: Duration.Input | undefined
+  /** Tell what would be removed, and remove nothing. */
+  readonly dryRun?: boolean | undefined
+}
+
+/** What was freed, or would be. */
+export interface Collected {
+  readonly count: number
+  readonly sizeBytes: number
+}
+
+/** Objects that are looked at under one lock. */
+const BATCH = 256
+
+/** Removes unreferenced objects and kept blobs. */
+export const collect = Effect.fnUntraced(function*(
+  options: CollectOptions = {}
+): Effect.fn.Return<Collected, StoreError, RunStore | ArtifactStore> {
+  const runs = yield* RunStore
+  const artifacts = yield* ArtifactStore
+  const now = yield* Clock.currentTimeMillis
+  const refreshedBeforeMs = now - Duration.toMillis(Duration.fromInputUnsafe(options.grace ?? Duration.hours(1)))
+  const dryRun = options.dryRun === true
+  const removeAll = Effect.fnUntraced(function*(batch: ReadonlyArray<{ readonly digest: string; readonly sizeBytes: number }>): Effect.fn.Return<Collected, StoreError> {
+    let count = 0
+    let sizeBytes = 0
+    const free = new Set(yield* runs.unreferenced(batch.map(({ digest }) => digest)))
+    for (const object of batch) {
+      if (!free.has(object.digest)) continue
+      if (dryRun || (yield* artifacts.remove(object.digest, { refreshedBeforeMs }))) {
+        count++
+        sizeBytes += object.sizeBytes
+      }
+    }
+    return { count, sizeBytes }
+  })
+  const objects = yield* artifacts.list.pipe(
+    Stream.filter((object) => object.refreshedAtMs < refreshedBeforeMs),
+    Stream.grouped(BATCH),
+    Stream.mapEffect((batch) => runs.exclusively(removeAll(batch))),
+    Stream.runFold(() => ({ count: 0, sizeBytes: 0 }), (total, one: Collected) => ({ count: total.count + one.count, sizeBytes: total.sizeBytes + one.sizeBytes }))
+  )
+  const blobs = yield* runs.collectBlobs({ refreshedBeforeMs, dryRun })
+  return { count: objects.count + blobs.count, sizeBytes: objects.sizeBytes + blobs.sizeBytes }
+})

@@ -1,0 +1,133 @@
+/**
+ * What happens in a run, as it happens: read from the run store, from any process.
+ *
+ * Events come in order within a run and within a second of what they tell; a watcher that begins late is told what
+ * was before. The stream ends after the run has, or when its process is found dead.
+ */
+import { Effect, Schema, Stream } from "effect"
+import { DecisionKind, Reason } from "./Decision.ts"
+import { ProcessIdentity } from "./ProcessIdentity.ts"
+import { type ActiveStep, LogLevel, type RunRecord, RunStatus, StoredError } from "./RunRecord.ts"
+import { RunStore, type RunStoreService } from "./RunStore.ts"
+import { RunNotFound, type StoreError } from "./UniflowError.ts"
+
+const common = { runId: Schema.String, atMs: Schema.Number }
+
+/** One thing that happened. Times are Unix times in milliseconds. */
+export const RunEvent = Schema.Union([
+  /** An attempt has taken the run. */
+  Schema.TaggedStruct("RunStarted", { ...common, pipeline: Schema.String, attempt: Schema.Int }),
+  Schema.TaggedStruct("StepStarted", { ...common, step: Schema.String, attempt: Schema.Int }),
+  /** How far a step has come, in its own unit. */
+  Schema.TaggedStruct("Progress", { ...common, step: Schema.String, done: Schema.Number, total: Schema.NullOr(Schema.Number), message: Schema.NullOr(Schema.String) }),
+  /** A series has new points; `value` is the last one. */
+  Schema.TaggedStruct("Metric", { ...common, step: Schema.String, key: Schema.String, index: Schema.Number, value: Schema.Number, count: Schema.Int }),
+  Schema.TaggedStruct("Log", { ...common, step: Schema.String, level: LogLevel, message: Schema.String }),
+  /** A step was restored, taken from another run, skipped, or executed with this outcome. */
+  Schema.TaggedStruct("Decided", {
+    ...common,
+    step: Schema.String,
+    attempt: Schema.Int,
+    decision: DecisionKind,
+    status: Schema.Literals(["completed", "failed", "skipped"]),
+    reasons: Schema.Array(Reason),
+    durationMs: Schema.Number,
+    error: Schema.NullOr(StoredError)
+  }),
+  /** The attempt has ended; `crashed` when its process was found dead. */
+  Schema.TaggedStruct("RunEnded", { ...common, status: RunStatus, error: Schema.NullOr(StoredError), failedStep: Schema.NullOr(Schema.String) })
+])
+export type RunEvent = typeof RunEvent.Type
+
+/** How often the store is asked, in milliseconds. */
+const POLL_MS = 100
+
+const ended = (status: RunStatus): boolean => status !== "running" && status !== "pending"
+
+/** What a watcher has told already. */
+class Watcher {
+  private readonly store: RunStoreService
+  private readonly runId: string
+  private revision = -1
+  private attempts = 0
+  private seq = 0
+  private logSeq = 0
+  private readonly started = new Map<string, string>()
+  private readonly counts = new Map<string, number>()
+
+  constructor(store: RunStoreService, runId: string) {
+    this.store = store
+    this.runId = runId
+  }
+
+  /** Everything new since the last time. */
+  readonly read = Effect.fnUntraced(function*(this: Watcher, run: RunRecord): Effect.fn.Return<Array<RunEvent>, StoreError> {
+    if (run.revision === this.revision) return []
+    const { runId, store } = this
+    const events: Array<RunEvent> = []
+    if (run.attempts > this.attempts) {
+      this.attempts = run.attempts
+      this.started.clear()
+      events.push({ _tag: "RunStarted", runId, atMs: run.startedAtMs, pipeline: run.pipeline, attempt: run.attempts })
+    }
+    for (const active of yield* store.active(runId)) this.active(active, events)
+    for (const log of yield* store.logs(runId, { after: this.logSeq })) {
+      this.logSeq = log.seq
+      events.push({ _tag: "Log", runId, atMs: log.atMs, step: log.address, level: log.level, message: log.message })
+    }
+    for (const { address, key, generation, summary } of yield* store.series(runId)) {
+      const id = `${generation} ${address} ${key}`
+      if (this.counts.get(id) === summary.count) continue
+      this.counts.set(id, summary.count)
+      events.push({ _tag: "Metric", runId, atMs: run.startedAtMs, step: address, key, index: summary.lastIndex, value: summary.last, count: summary.count })
+    }
+    for (const record of yield* store.steps(runId, this.seq)) {
+      this.seq = record.seq
+      const { address, attempt, decision, status, reasons, durationMs, error } = record
+      if (decision === "executed" && !this.started.has(address)) {
+        events.push({ _tag: "StepStarted", runId, atMs: record.startedAtMs, step: address, attempt })
+      }
+      this.started.delete(address)
+      events.push({ _tag: "Decided", runId, atMs: record.startedAtMs + durationMs, step: address, attempt, decision, status, reasons, durationMs, error })
+    }
+    this.revision = run.revision
+    return events
+  })
+
+  private active({ address, attempt, startedAtMs, done, total, message }: ActiveStep, events: Array<RunEvent>): void {
+    const { runId } = this
+    const progress = JSON.stringify([done, total, message])
+    const before = this.started.get(address)
+    if (before === undefined) events.push({ _tag: "StepStarted", runId, atMs: startedAtMs, step: address, attempt })
+    if (before !== progress && done !== null) events.push({ _tag: "Progress", runId, atMs: startedAtMs, step: address, done, total, message })
+    this.started.set(address, progress)
+  }
+}
+
+/** Follows a run until its present attempt has ended. */
+export const watch = (runId: string): Stream.Stream<RunEvent, RunNotFound | StoreError, RunStore> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const store = yield* RunStore
+    const identity = yield* ProcessIdentity
+    const watcher = new Watcher(store, runId)
+    let over = false
+    let polls = 0
+    const next = Effect.gen(function*() {
+      if (over) return undefined
+      if (polls++ > 0) yield* Effect.sleep(POLL_MS)
+      const run = yield* store.run(runId)
+      if (run === undefined) return yield* new RunNotFound({ runId })
+      const events = yield* watcher.read(run)
+      if (ended(run.status)) {
+        over = true
+        events.push({ _tag: "RunEnded", runId, atMs: run.endedAtMs ?? run.startedAtMs, status: run.status, error: run.error, failedStep: run.failedStep })
+      } else if (polls % 10 === 0 && run.holder !== null && (yield* identity.look(run.holder)) === "dead") {
+        over = true
+        events.push({ _tag: "RunEnded", runId, atMs: run.startedAtMs, status: "crashed", error: null, failedStep: null })
+      }
+      return events
+    })
+    return Stream.unfold(undefined, () => Effect.map(next, (events) => (events === undefined ? undefined : [events, undefined] as const))).pipe(
+      Stream.flatMap((events) => Stream.fromIterable(events))
+    )
+  }))

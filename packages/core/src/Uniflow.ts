@@ -1,0 +1,287 @@
+/**
+ * The Promise face: everything that UniFlow does, over the services of one `ManagedRuntime` and nothing more.
+ *
+ * Made by a platform's `open` (`Uniflow.open()` of the package `uniflow`) or from any layers by `make`. Nothing is
+ * opened before the first use. Close it when it is no longer needed; runs that are under way are interrupted then, and
+ * resume later.
+ */
+import { Deferred, Effect, type Layer, ManagedRuntime, Stream } from "effect"
+import { ArtifactStore } from "./ArtifactStore.ts"
+import type { Codec } from "./Codec.ts"
+import * as Explanation from "./Explanation.ts"
+import * as GarbageCollector from "./GarbageCollector.ts"
+import { canonicalJson } from "./internal/canonicalJson.ts"
+import * as MetricSeries from "./MetricSeries.ts"
+import type * as Pipeline from "./Pipeline.ts"
+import type { PlannedStep } from "./internal/plan.ts"
+import * as Resolution from "./Resolution.ts"
+import { type RunEvent, watch } from "./RunEvents.ts"
+import * as RunId from "./RunId.ts"
+import type { LogRecord, RunRecord } from "./RunRecord.ts"
+import type { RunResult } from "./RunResult.ts"
+import { metricValues, type RunSnapshot, snapshot } from "./RunSnapshot.ts"
+import { type RunQuery, RunStore } from "./RunStore.ts"
+import * as RunView from "./RunView.ts"
+import { Runner, type RunOptions } from "./Runner.ts"
+import { InvalidInput, RunNotFound } from "./UniflowError.ts"
+
+/** The services that a `Uniflow` is made over. */
+export type Services = Runner | RunStore | ArtifactStore | Codec
+
+/** Refuses a pipeline whose steps require services that were not given to `open`. */
+export type Runnable<P extends Pipeline.Any, S> = [Exclude<Pipeline.Requirements<P>, S>] extends [never] ? unknown
+  : { readonly "~missing": "The pipeline's steps require services; give them when opening: Uniflow.open({ layer })" }
+
+type OneRunOptions = Omit<RunOptions, "cancel" | "onStart"> & {
+  /** Stops the run when it is aborted; it ends as `interrupted` and resumes. */
+  readonly signal?: AbortSignal | undefined
+  /** Take the pipeline's newest run that failed or was interrupted; `result.id` says which. */
+  readonly resume?: "last-failed" | undefined
+}
+
+/** Options of a run; `params` may be left out where every param may. */
+export type StartOptions<P extends Pipeline.Any> = OneRunOptions & ({} extends Pipeline.Params<P> ? { readonly params?: Pipeline.Params<P> } : { readonly params: Pipeline.Params<P> })
+
+type StartArguments<P extends Pipeline.Any> = {} extends Pipeline.Params<P> ? [options?: StartOptions<P>] : [options: StartOptions<P>]
+
+/** A run that was begun. */
+export interface RunHandle<P extends Pipeline.Any> {
+  readonly id: string
+  /** Resolves when the run is completed; rejects with one of `RunError`. */
+  readonly result: Promise<RunResult<P>>
+  /** What happens, as it happens; ends with the run. */
+  readonly events: AsyncIterable<RunEvent>
+  /** Asks the run to stop and waits until it has. */
+  cancel(): Promise<void>
+}
+
+export interface Runs {
+  /** A run by its id; rejects with `RunNotFound`. */
+  get(id: string): Promise<RunView.RunView>
+  /** Runs, newest first, at most `limit` (100 by default). */
+  find(query?: Partial<RunQuery>): Promise<ReadonlyArray<RunRecord>>
+  /** Everything recorded of a run, as comparison takes it. */
+  snapshot(id: string): Promise<RunSnapshot>
+  /** The decision about each step, with its reasons; items of maps only when asked for. */
+  explain(id: string, options?: { readonly step?: string; readonly items?: boolean }): Promise<Explanation.Explanation>
+  /** Sets tags; null removes one. */
+  tag(id: string, tags: { readonly [key: string]: string | null }): Promise<void>
+  note(id: string, note: string | null): Promise<void>
+  /** Removes a run with everything recorded of it; `gc` frees the bytes. Refuses a run that is active. */
+  remove(id: string): Promise<void>
+  /** Lines that steps logged, in order. */
+  logs(id: string, options?: { readonly step?: string; readonly after?: number; readonly limit?: number }): Promise<ReadonlyArray<LogRecord>>
+  /** Points of a metric (`step.key`, or the bare key where it is unique), in at most `buckets` (default 1,000) buckets of min, max and mean. */
+  metric(id: string, name: string, options?: { readonly buckets?: number }): Promise<ReadonlyArray<MetricSeries.Bucket>>
+  /** The bytes of an artifact, by its name, its step's name or (the beginning of) its digest, verified. */
+  artifact(id: string, name: string): Promise<Uint8Array>
+}
+
+/** The Promise face over services `S` that steps may require. */
+export interface Uniflow<in out S = never> extends AsyncDisposable {
+  /** Runs a pipeline; with a `runId` that exists, resumes that run. Rejects with one of `RunError`. */
+  run<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, ...options: StartArguments<P>): Promise<RunResult<P>>
+  /** Begins a run and returns at once. The same id and params give the same run. */
+  start<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, ...options: StartArguments<P>): RunHandle<P>
+  /** Resumes a run with the params it was started with; `secrets` gives again those that are not recorded. */
+  resume<P extends Pipeline.Any>(
+    pipeline: P & Runnable<P, S>,
+    id: string,
+    options?: OneRunOptions & { readonly secrets?: Partial<Pipeline.Params<P>> }
+  ): Promise<RunResult<P>>
+  /** Tells for each step what a run would do, and does nothing. */
+  plan<P extends Pipeline.Any>(pipeline: P, ...options: StartArguments<P>): Promise<ReadonlyArray<PlannedStep>>
+  /** Follows a run of any process, through the store. */
+  watch(id: string): AsyncIterable<RunEvent>
+  /** Asks a run of any process to stop, through the store; rejects with `RunNotFound`. */
+  cancel(id: string): Promise<void>
+  /** Decides about a `once` step whose outcome is unknown. */
+  resolve(id: string, step: string, resolution: Resolution.Resolution): Promise<void>
+  /** Resumes runs of these pipelines whose process died; tells which it began. */
+  resumeInterrupted(pipelines: ReadonlyArray<Pipeline.Any>): Promise<ReadonlyArray<RunHandle<Pipeline.Any>>>
+  readonly runs: Runs
+  /** Frees the bytes that no run refers to. */
+  gc(options?: GarbageCollector.CollectOptions): Promise<GarbageCollector.Collected>
+  /** Runs an Effect over the same services: what packages on top of this one are made with. */
+  readonly runPromise: <A, E>(effect: Effect.Effect<A, E, Services | S>) => Promise<A>
+  /** Ids of the runs that this instance works on. */
+  readonly active: ReadonlySet<string>
+  /** Interrupts every run of this instance and waits until their records are consistent. */
+  interrupt(why: string): Promise<void>
+  /** Interrupts what runs, and closes everything. */
+  close(): Promise<void>
+}
+
+interface Running {
+  readonly handle: RunHandle<Pipeline.Any>
+  readonly pipeline: Pipeline.Any
+  readonly params: string
+  readonly settled: Promise<void>
+  readonly cancel: (why: string) => void
+}
+
+const keyOf = (params: unknown): string => {
+  try {
+    return canonicalJson(params ?? {})
+  } catch {
+    return ""
+  }
+}
+
+/** Makes the Promise face over layers; they are built at the first use. */
+export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
+  /** Called when the first of several runs begins, and when the last one has ended. */
+  readonly onActive?: (active: boolean) => void
+}): Uniflow<S> => {
+  const runtime = ManagedRuntime.make(layer)
+  const runPromise = <A, E2>(effect: Effect.Effect<A, E2, Services | S>): Promise<A> => runtime.runPromise(effect)
+  const running = new Map<string, Running>()
+  const active = new Set<string>()
+
+  const begin = (pipeline: Pipeline.Any, options: StartOptions<Pipeline.Any>, resumes: boolean): RunHandle<Pipeline.Any> => {
+    const id = options.runId ?? RunId.make(Date.now())
+    const params = resumes ? "" : keyOf(options.params)
+    const same = running.get(id)
+    if (same !== undefined && same.pipeline === pipeline && (resumes || same.params === params)) return same.handle
+    const cancel = Deferred.makeUnsafe<string>()
+    const stop = (why: string): void => void Deferred.doneUnsafe(cancel, Effect.succeed(why))
+    const abort = (): void => stop("its signal was aborted")
+    const { signal, resume: _, ...rest } = options
+    if (signal?.aborted === true) abort()
+    else signal?.addEventListener("abort", abort, { once: true })
+    let taken: () => void = () => {}
+    const started = new Promise<void>((resolve) => (taken = resolve))
+    const given = { ...rest, runId: id, cancel, onStart: () => taken() }
+    const work = Effect.flatMap(Runner, (runner) =>
+      // What the steps require was checked where the pipeline was given; here any pipeline is run.
+      (resumes ? runner.resume(pipeline, id, given) : runner.run(pipeline, options.params, given)) as Effect.Effect<RunResult<Pipeline.Any>, unknown>)
+    if (active.size === 0) hooks?.onActive?.(true)
+    active.add(id)
+    const result = runPromise(work)
+    const settled = result.then(() => {}, () => {}).then(() => {
+      taken()
+      signal?.removeEventListener("abort", abort)
+      if (running.get(id)?.settled === settled) {
+        running.delete(id)
+        active.delete(id)
+        if (active.size === 0) hooks?.onActive?.(false)
+      }
+    })
+    const events = async function*(): AsyncGenerator<RunEvent> {
+      await started
+      yield* iterate(Stream.toAsyncIterableEffect(watch(id)))
+    }
+    const handle: RunHandle<Pipeline.Any> = {
+      id,
+      result,
+      events: { [Symbol.asyncIterator]: events },
+      cancel: () => {
+        stop("it was cancelled")
+        return settled
+      }
+    }
+    running.set(id, { handle, pipeline, params, settled, cancel: stop })
+    return handle
+  }
+
+  const iterate = async function*<A, E2>(make: Effect.Effect<AsyncIterable<A>, E2, Services | S>): AsyncGenerator<A> {
+    yield* await runPromise(make)
+  }
+
+  const lastFailed = (pipeline: Pipeline.Any): Promise<string> =>
+    runPromise(Effect.gen(function*() {
+      const store = yield* RunStore
+      const found = yield* store.runs({ pipeline: pipeline.name, status: ["failed", "interrupted", "crashed", "running"], limit: 1 })
+      if (found[0] === undefined) {
+        return yield* new RunNotFound({ runId: "last-failed", hint: `Pipeline "${pipeline.name}" has no run that failed or was interrupted.` })
+      }
+      return found[0].id
+    }))
+
+  const run = async (pipeline: Pipeline.Any, options: StartOptions<Pipeline.Any>, resumes: boolean): Promise<RunResult<Pipeline.Any>> => {
+    if (options.resume === "last-failed") {
+      const id = await lastFailed(pipeline)
+      return begin(pipeline, { ...options, runId: id }, options.params === undefined).result
+    }
+    return begin(pipeline, options, resumes).result
+  }
+
+  const interrupt = async (why: string): Promise<void> => {
+    const all = [...running.values()]
+    for (const one of all) one.cancel(why)
+    await Promise.all(all.map(({ settled }) => settled))
+  }
+
+  const seriesOf = (id: string, name: string) =>
+    Effect.flatMap(snapshot(id), ({ series }) => {
+      const found = metricValues(series).get(name)
+      return found === undefined
+        ? Effect.fail(new InvalidInput({ what: `Metric "${name}" of run "${id}"`, issue: `there is none; it has: ${[...metricValues(series).keys()].join(", ") || "no metrics"}` }))
+        : Effect.succeed(found)
+    })
+
+  const changed = (id: string, done: Effect.Effect<boolean, unknown, RunStore>): Promise<void> =>
+    runPromise(Effect.flatMap(done, (found): Effect.Effect<void, RunNotFound> => (found ? Effect.void : Effect.fail(new RunNotFound({ runId: id })))) as Effect.Effect<void, unknown, Services | S>)
+
+  const runs: Runs = {
+    get: (id) => runPromise(Effect.map(snapshot(id), RunView.make)),
+    find: (query) => runPromise(Effect.flatMap(RunStore, (store) => store.runs({ limit: 100, ...query }))),
+    snapshot: (id) => runPromise(snapshot(id)),
+    explain: (id, options) => runPromise(Explanation.explain(id, options)),
+    tag: (id, tags) => changed(id, Effect.flatMap(RunStore, (store) => store.annotate(id, [{ _tag: "Tagged", tags }]))),
+    note: (id, note) => changed(id, Effect.flatMap(RunStore, (store) => store.annotate(id, [{ _tag: "Noted", note }]))),
+    remove: (id) => changed(id, Effect.flatMap(RunStore, (store) => store.remove(id))),
+    logs: (id, options) =>
+      runPromise(Effect.flatMap(RunStore, (store) => store.logs(id, { address: options?.step, after: options?.after, limit: options?.limit }))),
+    metric: (id, name, options) => runPromise(Effect.flatMap(seriesOf(id, name), (series) => MetricSeries.downsample(series, options?.buckets ?? 1000))),
+    artifact: (id, name) =>
+      runPromise(Effect.gen(function*() {
+        const { artifacts } = RunView.make(yield* snapshot(id))
+        const found = artifacts.find((one) => one.name === name) ?? (/^[0-9a-f]{6,64}$/.test(name) ? artifacts.find((one) => one.digest.startsWith(name)) : undefined)
+        if (found === undefined) {
+          return yield* new InvalidInput({ what: `Artifact "${name}" of run "${id}"`, issue: `there is none; it has: ${artifacts.map((one) => one.name).join(", ") || "no artifacts"}` })
+        }
+        const kept = yield* (yield* RunStore).blob(found.digest)
+        return kept ?? (yield* (yield* ArtifactStore).get(found.digest))
+      }))
+  }
+
+  const self: Uniflow<S> = {
+    run: (pipeline, ...[options]) => run(pipeline, (options ?? {}) as StartOptions<Pipeline.Any>, false) as never,
+    start: (pipeline, ...[options]) => {
+      const handle = begin(pipeline, (options ?? {}) as StartOptions<Pipeline.Any>, false)
+      // Whoever only follows the events has not asked for the rejection.
+      handle.result.catch(() => {})
+      return handle as never
+    },
+    resume: (pipeline, id, options) => run(pipeline, { ...options, runId: id } as StartOptions<Pipeline.Any>, true) as never,
+    plan: (pipeline, ...[options]) =>
+      runPromise(Effect.flatMap(Runner, (runner) => {
+        const { params, signal: _, resume: __, ...rest } = (options ?? {}) as StartOptions<Pipeline.Any>
+        return Effect.map(runner.plan(pipeline as Pipeline.Any, params, rest), ({ steps }) => steps)
+      })),
+    watch: (id) => ({ [Symbol.asyncIterator]: () => iterate(Stream.toAsyncIterableEffect(watch(id))) }),
+    cancel: (id) => changed(id, Effect.flatMap(RunStore, (store) => store.annotate(id, [{ _tag: "CancelRequested" }]))),
+    resolve: (id, step, resolution) => runPromise(Resolution.resolve(id, step, resolution)),
+    resumeInterrupted: async (pipelines) => {
+      const interrupted = await runPromise(Effect.flatMap(RunStore, (store) => Effect.forEach(pipelines, (pipeline) =>
+        Effect.map(store.runs({ pipeline: pipeline.name, status: ["running"], limit: 1000 }), (found) => found.map((one) => ({ pipeline, id: one.id }))))))
+      return interrupted.flat().filter(({ id }) => !active.has(id)).map(({ pipeline, id }) => {
+        const handle = begin(pipeline, { runId: id, automatic: true } as StartOptions<Pipeline.Any>, true)
+        handle.result.catch(() => {})
+        return handle
+      })
+    },
+    runs,
+    gc: (options) => runPromise(GarbageCollector.collect(options)),
+    runPromise,
+    active,
+    interrupt,
+    close: async () => {
+      await interrupt("UniFlow was closed")
+      await runtime.dispose()
+    },
+    [Symbol.asyncDispose]: () => self.close()
+  }
+  return self
+}
