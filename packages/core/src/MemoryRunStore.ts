@@ -174,7 +174,10 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     switch (annotation._tag) {
       case "Tagged": {
         const tags = new Map(Object.entries(entry.run.tags))
-        for (const [name, value] of Object.entries(annotation.tags)) value === null ? tags.delete(name) : tags.set(name, value)
+        for (const [name, value] of Object.entries(annotation.tags)) {
+          if (value === null) tags.delete(name)
+          else tags.set(name, value)
+        }
         set(entry, { tags: Object.fromEntries(tags) })
         break
       }
