@@ -8,7 +8,7 @@ import { Cause, Clock, Context, Deferred, Effect, Exit, FiberSet, Layer, Option,
 import { ArtifactStore } from "./ArtifactStore.ts"
 import { Codec } from "./Codec.ts"
 import { CodeVersion } from "./CodeVersion.ts"
-import { ConsoleCapture } from "./ConsoleCapture.ts"
+import { StepAmbience } from "./StepAmbience.ts"
 import { Environment } from "./Environment.ts"
 import { Hasher } from "./Hasher.ts"
 import { type ComponentSources } from "./internal/components.ts"
@@ -126,7 +126,7 @@ export const make = Effect.gen(function*() {
   const files = yield* SourceFiles
   const identity = yield* ProcessIdentity
   const spill = yield* Spill
-  const console = yield* ConsoleCapture
+  const ambience = yield* StepAmbience
 
   const sourcesOf = (prepared: Prepared, secretKey: Uint8Array): ComponentSources => ({
     hasher,
@@ -331,7 +331,7 @@ export const make = Effect.gen(function*() {
       concurrency: options.concurrency ?? 8,
       permits: Semaphore.makeUnsafe(options.concurrency ?? 8),
       bridge: yield* FiberSet.makeRuntimePromise(),
-      console,
+      ambience,
       left: new Map(left.map((active) => [active.address, active])),
       damaged,
       stopping: () => stop.requested

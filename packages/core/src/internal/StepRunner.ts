@@ -1,12 +1,12 @@
 import { Cause, Context, Duration, Effect, Exit, Random, Result, type Semaphore } from "effect"
 import { CurrentRun } from "../CurrentRun.ts"
 import type { Reason } from "../Decision.ts"
-import type { ConsoleCaptureService } from "../ConsoleCapture.ts"
 import * as Fingerprint from "../Fingerprint.ts"
 import { PipelineCheckpoint } from "../PipelineCheckpoint.ts"
 import { inputsOf } from "../Pipeline.ts"
-import type { ActiveStep, FingerprintComponents, OutputRef, StepRecord } from "../RunRecord.ts"
+import type { ActiveStep, FingerprintComponents, LogLevel, OutputRef, StepRecord } from "../RunRecord.ts"
 import type { Any as AnyStep, Retry } from "../Step.ts"
+import type { StepAmbienceService } from "../StepAmbience.ts"
 import type { StepContext, StepLog } from "../StepContext.ts"
 import { Tracker } from "../Tracker.ts"
 import {
@@ -62,7 +62,7 @@ export interface StepRunnerOptions {
   readonly concurrency: number
   readonly permits: Semaphore.Semaphore
   readonly bridge: Bridge
-  readonly console: ConsoleCaptureService
+  readonly ambience: StepAmbienceService
   /** Steps that an earlier attempt left unfinished, by address. */
   readonly left: ReadonlyMap<string, ActiveStep>
   /** Digests of outputs that cannot be loaded. */
@@ -392,10 +392,8 @@ export class StepRunner {
     })
     const controller = new AbortController()
     const context = this.context(unit, inputs, execution, controller.signal, begun)
-    const work = invoke(() =>
-      definition.console
-        ? options.console.around((level, message) => execution.line(level, message), () => definition.run(context as never))
-        : definition.run(context as never), controller).pipe(
+    const print = definition.console ? (level: LogLevel, message: string): void => execution.line(level, message) : undefined
+    const work = invoke(() => options.ambience.around({ context, print }, () => definition.run(context as never)), controller).pipe(
       Effect.provideContext(this.services(unit, execution, controller.signal, begun, context.idempotencyKey)),
       Effect.provideService(Random.Random, {
         nextDoubleUnsafe: () => execution.random.next(),
