@@ -5,7 +5,7 @@
  * are kept as they are given, so whoever hands one over must not change it afterwards; bytes are copied.
  */
 import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
-import type { Holder } from "./ProcessIdentity.ts"
+import * as Lease from "./Lease.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import type {
   ActiveStep,
@@ -20,7 +20,7 @@ import type {
 } from "./RunRecord.ts"
 import type { Annotation, Change, ClaimRequest, RunStoreService } from "./RunStore.ts"
 import { RunStore } from "./RunStore.ts"
-import { RunIsActive, RunNotFound, StoreError } from "./UniflowError.ts"
+import { RunNotFound, StoreError } from "./UniflowError.ts"
 
 interface Series {
   record: SeriesRecord
@@ -199,31 +199,6 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     }
   }
 
-  /** Whether a holder may be superseded: known now, or only by watching its heartbeat for one lease. */
-  const judge = Effect.fnUntraced(function*(run: RunRecord, holder: Holder) {
-    const { look, monotonicMs, self } = yield* ProcessIdentity
-    if ((yield* look(holder)) === "dead") return "free"
-    const sameClock = holder.nonce === self.nonce || (holder.bootId !== "" && holder.bootId === self.bootId)
-    if (!sameClock) return "watch"
-    return monotonicMs() - run.heartbeatMonotonicMs >= run.leaseMs ? "free" : "held"
-  })
-
-  /** Waits until a holder may be superseded; fails as soon as it is seen to live. */
-  const untilFree = Effect.fnUntraced(function*(runId: string, seen: RunRecord): Effect.fn.Return<void, RunIsActive> {
-    const { holder } = seen
-    if (holder === null) return
-    const active = new RunIsActive({ runId, holder })
-    const verdict = yield* judge(seen, holder)
-    if (verdict === "held") return yield* active
-    if (verdict === "free") return
-    for (let part = 0; part < 4; part++) {
-      yield* Effect.sleep(Duration.millis(seen.leaseMs / 4))
-      const now = runs.get(runId)?.run
-      if (now === undefined || now.holder === null) return
-      if (now.token !== seen.token || now.heartbeat !== seen.heartbeat) return yield* new RunIsActive({ runId, holder: now.holder })
-    }
-  })
-
   /** Takes the run if it is still as it was seen; undefined when another claim was faster. */
   const take = (request: ClaimRequest, before: RunRecord | undefined, monotonicMs: number) => {
     const { create, environment, holder, leaseMs, runId, startedAtMs } = request
@@ -279,7 +254,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
       if (before === undefined && request.create === undefined) return yield* new RunNotFound({ runId })
       if (before !== undefined) {
         if (request.onlyNew) return yield* new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
-        yield* untilFree(runId, before)
+        yield* Lease.untilFree(before, Effect.sync(() => runs.get(runId)?.run))
       }
       const claimed = yield* Effect.gen(function*() {
         const claimed = take(request, before, monotonicMs())
@@ -336,7 +311,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
   const remove: RunStoreService["remove"] = Effect.fnUntraced(function*(runId) {
     const run = runs.get(runId)?.run
     if (run === undefined) return false
-    if (run.holder !== null && (yield* judge(run, run.holder)) !== "free") {
+    if (run.holder !== null && (yield* Lease.judge(run, run.holder)) !== "free") {
       return yield* new StoreError({ reason: "NotPermitted", what: `Run "${runId}" is being worked on and cannot be removed` })
     }
     runs.delete(runId)

@@ -10,6 +10,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { describe } from "vitest"
 import type { Capability } from "./Capability.ts"
 import { promisedOf } from "./Capability.ts"
+import { annotationPromises } from "./internal/runStoreAnnotations.ts"
 import { blobPromises } from "./internal/runStoreBlobs.ts"
 import { changePromises } from "./internal/runStoreChanges.ts"
 import { claimPromises } from "./internal/runStoreClaims.ts"
@@ -62,7 +63,8 @@ export const runStoreSuite = ({ capabilities, cases = 40, name, store, timeoutMs
   const promised = promisedOf(place, timeoutMs)
   describe(`RunStore: ${name}`, () => {
     describe("claims", () => claimPromises(promised, can))
-    describe("changes", () => changePromises(promised, can))
+    describe("changes", () => changePromises(promised))
+    describe("annotations and removal", () => annotationPromises(promised, can))
     describe("fence and atomicity", () => fencePromises(promised, can))
     describe("reading", () => readPromises(promised, can, cases))
     describe("blobs", () => blobPromises(promised, can))

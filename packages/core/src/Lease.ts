@@ -1,0 +1,40 @@
+/**
+ * Whether a run that is held may be taken: the rule that all run stores share (see `RunStoreService.claim`).
+ *
+ * A holder that this machine knows to be dead may be superseded at once. Where both processes share a monotonic clock
+ * the age of the last heartbeat decides. Otherwise nothing but watching the heartbeat for one lease tells.
+ */
+import { Duration, Effect } from "effect"
+import { type Holder, ProcessIdentity } from "./ProcessIdentity.ts"
+import type { RunRecord } from "./RunRecord.ts"
+import { RunIsActive } from "./UniflowError.ts"
+
+/** `free`: may be superseded now. `held`: lives. `watch`: only its heartbeat can tell, over one lease. */
+export type Verdict = "free" | "held" | "watch"
+
+/** What the calling process can say now of a run's holder. */
+export const judge = Effect.fnUntraced(function*(run: RunRecord, holder: Holder): Effect.fn.Return<Verdict> {
+  const { look, monotonicMs, self } = yield* ProcessIdentity
+  if ((yield* look(holder)) === "dead") return "free"
+  const sameClock = holder.nonce === self.nonce || (holder.bootId !== "" && holder.bootId === self.bootId)
+  if (!sameClock) return "watch"
+  return monotonicMs() - run.heartbeatMonotonicMs >= run.leaseMs ? "free" : "held"
+})
+
+/** Waits, for one lease at most, until a run as it was seen may be taken; fails as soon as its holder is seen to live. */
+export const untilFree = Effect.fnUntraced(function*<E>(
+  seen: RunRecord,
+  read: Effect.Effect<RunRecord | undefined, E>
+): Effect.fn.Return<void, RunIsActive | E> {
+  const { holder, id: runId } = seen
+  if (holder === null) return
+  const verdict = yield* judge(seen, holder)
+  if (verdict === "held") return yield* new RunIsActive({ runId, holder })
+  if (verdict === "free") return
+  for (let part = 0; part < 4; part++) {
+    yield* Effect.sleep(Duration.millis(seen.leaseMs / 4))
+    const now = yield* read
+    if (now === undefined || now.holder === null) return
+    if (now.token !== seen.token || now.heartbeat !== seen.heartbeat) return yield* new RunIsActive({ runId, holder: now.holder })
+  }
+})
