@@ -93,7 +93,7 @@ export class StepExecution {
     }
     this.opened = true
     const now = this.session.now()
-    for (const key of Object.keys(values)) this.logger.push(key, values[key]!, index, now)
+    for (const key of Object.keys(values)) this.logger.push(key, values[key]!, index === undefined ? undefined : index + 0, now)
   }
 
   line(level: LogLevel, message: string): void {

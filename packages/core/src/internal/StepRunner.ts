@@ -363,6 +363,12 @@ export class StepRunner {
     this.session.tracking.later(`active ${unit.address}`, { _tag: "StepActive", active: this.active(unit, begun, done, total, message) })
   }
 
+  /** Progress that is no number says nothing, and is not shown. */
+  private showProgress(unit: Unit, begun: number, done: number, total: number | undefined, message: string | undefined): void {
+    if (!Number.isFinite(done)) return
+    this.showActive(unit, begun, done + 0, total !== undefined && Number.isFinite(total) ? total + 0 : null, message ?? null)
+  }
+
   /** How often somebody decided that a `once` step runs again. */
   private reruns(address: string): number {
     return this.session.history.of(address).filter((record) => record.reasons.some((reason) => reason.component === "resolved" && reason.new === "rerun")).length
@@ -517,7 +523,7 @@ export class StepRunner {
       artifacts: { put: (name, content, options) => bridge(execution.put(name, content, options?.mediaType)) },
       random: execution.random,
       log,
-      progress: (done, total, message) => this.showActive(unit, begun, done, total ?? null, message ?? null),
+      progress: (done, total, message) => this.showProgress(unit, begun, done, total, message),
       idempotencyKey: this.idempotencyKey(unit.address)
     }
   }
@@ -551,7 +557,7 @@ export class StepRunner {
             }),
           log: (message, level) => Effect.sync(() => execution.line(level ?? "info", message)),
           artifact: (name, content, options) => execution.put(name, content, options?.mediaType),
-          progress: (done, total, message) => Effect.sync(() => this.showActive(unit, begun, done, total ?? null, message ?? null))
+          progress: (done, total, message) => Effect.sync(() => this.showProgress(unit, begun, done, total, message))
         })
     )
   }
