@@ -1,0 +1,142 @@
+/**
+ * The tables of a store, and how older ones become today's.
+ *
+ * Within a major version of the format migrations only add (a table, a column that may be null, an index), so that the
+ * previous release goes on working beside this one. A store of a newer major version is refused, and nothing of it is
+ * touched. docs/format/store.md describes the result.
+ */
+import { Effect } from "effect"
+import { Migrator, SqlClient, type SqlError } from "effect/sql"
+import { StoreError } from "@uniflow/core"
+import { type Dialect, dialectOf } from "./internal/dialect.ts"
+import type { SqlDriverService } from "./SqlDriver.ts"
+
+/** Major version of the format that this release writes. */
+export const FORMAT = 1
+
+const identifier = (bytes: number): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("")
+
+const createTables = ({ bytes, clustered, integer, key, real, table, text }: Dialect): ReadonlyArray<string> => [
+  `CREATE TABLE meta (name ${text} PRIMARY KEY, value ${text} NOT NULL)${clustered}`,
+
+  `CREATE TABLE runs (
+    key ${key}, id ${text} NOT NULL UNIQUE, pipeline ${text} NOT NULL, experiment ${text} NOT NULL,
+    params ${text} NOT NULL, seed ${integer} NOT NULL, parent ${text}, goals ${text} NOT NULL, created_at_ms ${real} NOT NULL,
+    status ${text} NOT NULL, tags ${text} NOT NULL, note ${text}, error ${text}, failed_step ${text},
+    started_at_ms ${real} NOT NULL, ended_at_ms ${real}, attempts ${integer} NOT NULL, crashes ${integer} NOT NULL,
+    holder ${text}, lease_ms ${integer} NOT NULL, cancel_requested ${integer} NOT NULL)${table}`,
+  "CREATE INDEX runs_by_time ON runs (created_at_ms, id)",
+  "CREATE INDEX runs_by_pipeline ON runs (pipeline, created_at_ms, id)",
+  "CREATE INDEX runs_by_experiment ON runs (experiment, created_at_ms, id)",
+
+  // What every commit changes stands apart from the rest of the run, so that a commit rewrites a few bytes only.
+  `CREATE TABLE heads (
+    run ${integer} PRIMARY KEY, token ${integer} NOT NULL, held ${integer} NOT NULL, heartbeat ${integer} NOT NULL,
+    heartbeat_monotonic_ms ${real} NOT NULL, revision ${integer} NOT NULL)${table}`,
+  "CREATE UNIQUE INDEX heads_by_revision ON heads (revision)",
+
+  `CREATE TABLE attempts (
+    run ${integer} NOT NULL, attempt ${integer} NOT NULL, status ${text} NOT NULL, started_at_ms ${real} NOT NULL,
+    ended_at_ms ${real}, environment ${text} NOT NULL, error ${text}, PRIMARY KEY (run, attempt))${clustered}`,
+
+  // id = run * 2^28 + seq: one key, in the order of reading, and no second index. Bytes come last: they may be long.
+  `CREATE TABLE steps (
+    id ${integer} PRIMARY KEY, address ${text} NOT NULL, step ${text} NOT NULL, attempt ${integer} NOT NULL,
+    decision ${text} NOT NULL, status ${text} NOT NULL, generation ${integer} NOT NULL, fingerprint ${text} NOT NULL,
+    seed ${integer}, trusted ${integer} NOT NULL, cacheable ${integer} NOT NULL, retries ${integer} NOT NULL,
+    started_at_ms ${real} NOT NULL, duration_ms ${real} NOT NULL, output_digest ${text}, output_size_bytes ${integer},
+    output_codec ${text}, output_media_type ${text}, reasons ${text} NOT NULL, components ${text}, source ${text}, error ${text},
+    kept_at_ms ${real}, output_bytes ${bytes})${table}`,
+  "CREATE INDEX steps_by_output ON steps (output_digest) WHERE decision <> 'restored' AND output_digest IS NOT NULL",
+  "CREATE INDEX steps_by_fingerprint ON steps (step, fingerprint, started_at_ms) WHERE cacheable = 1 AND decision <> 'restored'",
+
+  `CREATE TABLE active (
+    run ${integer} NOT NULL, address ${text} NOT NULL, step ${text} NOT NULL, attempt ${integer} NOT NULL,
+    started_at_ms ${real} NOT NULL, rerun ${integer} NOT NULL, once ${integer} NOT NULL, fingerprint ${text} NOT NULL,
+    done ${real}, total ${real}, message ${text}, PRIMARY KEY (run, address))${clustered}`,
+
+  `CREATE TABLE checkpoints (
+    run ${integer} NOT NULL, address ${text} NOT NULL, name ${text} NOT NULL, version ${integer} NOT NULL,
+    seq ${integer} NOT NULL, fingerprint ${text} NOT NULL, generation ${integer} NOT NULL, attempt ${integer} NOT NULL,
+    output_digest ${text} NOT NULL, output_size_bytes ${integer} NOT NULL, output_codec ${text} NOT NULL,
+    output_media_type ${text} NOT NULL, saved_at_ms ${real} NOT NULL, position ${text} NOT NULL,
+    PRIMARY KEY (run, address, name, version))${clustered}`,
+  "CREATE INDEX checkpoints_by_output ON checkpoints (output_digest)",
+
+  `CREATE TABLE artifacts (
+    run ${integer} NOT NULL, address ${text} NOT NULL, generation ${integer} NOT NULL, name ${text} NOT NULL,
+    attempt ${integer} NOT NULL, digest ${text} NOT NULL, size_bytes ${integer} NOT NULL, media_type ${text} NOT NULL,
+    codec ${text}, created_at_ms ${real} NOT NULL, PRIMARY KEY (run, address, generation, name))${clustered}`,
+  "CREATE INDEX artifacts_by_digest ON artifacts (digest)",
+
+  `CREATE TABLE series (
+    id ${key}, run ${integer} NOT NULL, address ${text} NOT NULL, generation ${integer} NOT NULL, metric ${text} NOT NULL,
+    points ${integer} NOT NULL, nans ${integer} NOT NULL, last_value ${real}, last_index ${real}, min_value ${real},
+    min_index ${real}, max_value ${real}, max_index ${real}, sum_value ${real}, exact ${integer} NOT NULL,
+    revision ${integer} NOT NULL, UNIQUE (run, address, generation, metric))${table}`,
+
+  `CREATE TABLE chunks (
+    series ${integer} NOT NULL, chunk ${integer} NOT NULL, points ${integer} NOT NULL, bytes ${bytes} NOT NULL,
+    PRIMARY KEY (series, chunk))${clustered}`,
+
+  `CREATE TABLE logs (
+    run ${integer} NOT NULL, seq ${integer} NOT NULL, address ${text} NOT NULL, attempt ${integer} NOT NULL,
+    at_ms ${real} NOT NULL, level ${text} NOT NULL, message ${text} NOT NULL, PRIMARY KEY (run, seq))${clustered}`,
+
+  `CREATE TABLE blobs (digest ${text} PRIMARY KEY, refreshed_at_ms ${real} NOT NULL, bytes ${bytes} NOT NULL)${table}`
+]
+
+type Migration = readonly [id: number, name: string, run: (sql: SqlClient.SqlClient, dialect: Dialect) => Effect.Effect<unknown, SqlError.SqlError>]
+
+const migrations: ReadonlyArray<Migration> = [
+  [1, "tables", (sql, dialect) =>
+    Effect.gen(function*() {
+      for (const statement of createTables(dialect)) yield* sql.unsafe(statement)
+      for (const [name, value] of [["format", String(FORMAT)], ["id", identifier(16)], ["secret", identifier(32)]] as const) {
+        yield* sql`INSERT INTO meta (name, value) VALUES (${name}, ${value})`
+      }
+    })]
+]
+
+const TABLE = "migrations"
+
+/** Brings the store's tables up to date; fails with `NewerFormat` where a newer release wrote them. */
+export const migrate = (driver: SqlDriverService): Effect.Effect<void, StoreError> => {
+  const { client: sql, name } = driver
+  const dialect = dialectOf(driver.dialect)
+  const exists = (table: string) => Effect.map(sql.unsafe(dialect.tableExists, [table]).values, (rows) => rows.length > 0)
+
+  const read = Effect.gen(function*() {
+    if (!(yield* exists("meta"))) return { format: undefined, latest: 0 }
+    const format = (yield* sql`SELECT value FROM meta WHERE name = 'format'`.values)[0]?.[0]
+    const latest = (yield* exists(TABLE)) ? (yield* sql`SELECT max(migration_id) FROM ${sql(TABLE)}`.values)[0]?.[0] : 0
+    return { format: typeof format === "string" ? Number(format) : NaN, latest: Number(latest ?? 0) }
+  })
+
+  return Effect.gen(function*() {
+    const { format, latest } = yield* read
+    if (format !== undefined && format > FORMAT) {
+      return yield* new StoreError({
+        reason: "NewerFormat",
+        what: `The store ${name} has format ${format}, and this release of UniFlow knows formats up to ${FORMAT}. `
+          + "Nothing was changed. Use the release that wrote it, or a newer one"
+      })
+    }
+    if (format !== undefined && !(format >= 1)) {
+      return yield* new StoreError({ reason: "Corrupt", what: `The store ${name} does not say which format it has` })
+    }
+    // A store that a newer release of the same major has added to has more migrations than we know: all is well.
+    if (latest >= migrations.at(-1)![0]) return
+    yield* Migrator.make({})({
+      table: TABLE,
+      loader: Effect.succeed(migrations.map(([id, title, run]) => [id, title, Effect.succeed(run(sql, dialect))] as const))
+    }).pipe(Effect.provideService(SqlClient.SqlClient, sql))
+  }).pipe(
+    Effect.catchTags({
+      SqlError: (error) => Effect.fail(driver.storeError(`The store ${name} cannot be brought up to date`, error)),
+      MigrationError: (error) => Effect.fail(driver.storeError(`The store ${name} cannot be brought up to date`, error.cause ?? error))
+    }),
+    driver.retryBusy
+  )
+}

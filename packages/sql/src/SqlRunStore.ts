@@ -1,0 +1,230 @@
+/**
+ * The run store in a SQL database: one implementation for every dialect, over a `SqlDriver`.
+ *
+ * All writes go through one queue, and what waits at the same moment is committed in one durable transaction
+ * (`GroupCommit`). Each run's write is fenced by its token on its own: a stale one fails alone. Reads and migrations go
+ * through effect/sql, and every row is decoded by a Schema. docs/format/store.md describes the tables.
+ */
+import {
+  type Annotation,
+  type Claim,
+  describe,
+  Lease,
+  type NewRun,
+  ProcessIdentity,
+  RunNotFound,
+  type RunRecord,
+  RunStore,
+  type RunStoreService,
+  StoreError
+} from "@uniflow/core"
+import { Clock, Duration, Effect, Layer, type Scope } from "effect"
+import * as GroupCommit from "./GroupCommit.ts"
+import * as claiming from "./internal/claiming.ts"
+import { dialectOf } from "./internal/dialect.ts"
+import * as reading from "./internal/reads.ts"
+import * as rows from "./internal/rows.ts"
+import { bool, commitStatements, fence, insertStep, int, json, NEXT_REVISION, removeStatements } from "./internal/statements.ts"
+import { text, textOrNull } from "./internal/text.ts"
+import { migrate } from "./Migrations.ts"
+import { SqlDriver, type SqlHeartbeat, type SqlStatement, type SqlUnit } from "./SqlDriver.ts"
+
+const lost = (runId: string, what = "another process took it, or it has ended"): StoreError =>
+  new StoreError({ reason: "LeaseLost", what: `Run "${runId}" is no longer held by this process: ${what}. Nothing was recorded` })
+
+/** Brings the database up to date and gives the store over it. Fails with `NewerFormat`, `Corrupt`, `Busy`, … */
+export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effect.gen(function*() {
+  const driver = yield* SqlDriver
+  const dialect = dialectOf(driver.dialect)
+  yield* migrate(driver)
+  const { first, many, runWithKey, ...reads } = reading.make(driver)
+  const submit = GroupCommit.make(driver)
+
+  /** Keys of the runs that are held through this store, by their tokens, which no two claims share. */
+  const held = new Map<number, { readonly runId: string; readonly key: bigint }>()
+
+  const keyOf = (runId: string) =>
+    Effect.map(first(`Run "${runId}"`, rows.integer, "SELECT key FROM runs WHERE id = ?", [text(runId)]), (key) => key === undefined ? undefined : BigInt(key))
+
+  /** Statements from values: one that no column can hold is refused before anything is written. */
+  const statements = <A>(runId: string, build: () => A): Effect.Effect<A, StoreError> =>
+    Effect.try({
+      try: build,
+      catch: (cause) => new StoreError({ reason: "NotPermitted", what: `A change of run "${runId}" cannot be recorded (${describe(cause)})` })
+    })
+
+  const identity = yield* Effect.cached(Effect.gen(function*() {
+    const value = (name: string) => first("The store's identity", rows.text, "SELECT value FROM meta WHERE name = ?", [name])
+    const id = yield* value("id")
+    const secret = yield* value("secret")
+    if (id === undefined || secret === undefined || !/^[0-9a-f]{64}$/.test(secret)) {
+      return yield* new StoreError({ reason: "Corrupt", what: `The store ${driver.name} has lost its identity (table meta)` })
+    }
+    return { id, secret: Uint8Array.from(secret.match(/../g)!, (byte) => parseInt(byte, 16)) }
+  }))
+
+  /** Keeps a lease by a fiber, where the driver cannot. */
+  const beat = ({ everyMs, params, sql }: SqlHeartbeat): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.gen(function*() {
+      const { monotonicMs } = yield* ProcessIdentity
+      yield* Effect.forkScoped(Effect.gen(function*() {
+        while (true) {
+          yield* Effect.sleep(Duration.millis(everyMs))
+          // A heartbeat that fails is tried again; whether the run is still held is for the fence to say.
+          yield* Effect.ignore(submit({ guard: { sql, params: [monotonicMs(), ...params] }, statements: [] }))
+        }
+      }))
+    })
+  const keepAlive = driver.keepAlive ?? beat
+
+  /** Takes or makes the run and keeps the lease up; undefined when somebody else was faster. */
+  const win = Effect.fnUntraced(
+    function*(runId: string, leaseMs: number, attempt: number, before: RunRecord | undefined, unit: SqlUnit) {
+      const outcome = yield* submit(unit)
+      if (outcome._tag === "Refused") return undefined
+      const [key, token] = (outcome.rows[0] ?? []).map((value) => rows.integer.decode([value]))
+      if (key === undefined || token === undefined) return yield* Effect.die(new Error("a claim gives the run's key and token"))
+      held.set(token, { runId, key: BigInt(key) })
+      yield* Effect.addFinalizer(() =>
+        held.delete(token)
+          ? submit(claiming.release(BigInt(key), token)).pipe(
+            Effect.catch((error) => Effect.logWarning(`The lease of run "${runId}" could not be given back; it runs out by itself`, error.message))
+          )
+          : Effect.void
+      )
+      yield* keepAlive(claiming.heartbeat(BigInt(key), token, leaseMs))
+      const claim: Claim = { token, attempt, created: before === undefined, before }
+      return claim
+    },
+    Effect.uninterruptible
+  )
+
+  const claim: RunStoreService["claim"] = Effect.fnUntraced(function*(request) {
+    const { create, leaseMs, onlyNew, runId } = request
+    const { monotonicMs } = yield* ProcessIdentity
+    const make = Effect.fnUntraced(function*(given: NewRun) {
+      const unit = yield* statements(runId, () => claiming.create(request, given, monotonicMs()))
+      return yield* win(runId, leaseMs, 1, undefined, unit)
+    })
+    while (true) {
+      const made = create === undefined ? undefined : yield* make(create)
+      if (made !== undefined) return made
+      if (onlyNew && create !== undefined) return yield* new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
+      const found = yield* runWithKey(runId)
+      if (found === undefined) {
+        if (create === undefined) return yield* new RunNotFound({ runId })
+        continue
+      }
+      if (onlyNew) return yield* new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
+      const { key, run } = found
+      yield* Lease.untilFree(run, reads.run(runId))
+      const unit = yield* statements(runId, () => claiming.take(request, key, run, monotonicMs()))
+      const taken = yield* win(runId, leaseMs, run.attempts + 1, run, unit)
+      if (taken !== undefined) return taken
+    }
+  })
+
+  const commit: RunStoreService["commit"] = Effect.fnUntraced(function*({ runId, token }, changes) {
+    const known = held.get(token)
+    const key = known?.runId === runId ? known.key : yield* keyOf(runId)
+    if (key === undefined) return yield* lost(runId, "it was removed")
+    if (changes.length === 0) {
+      const holds = yield* first(`Run "${runId}"`, rows.integer, "SELECT run FROM heads WHERE run = ? AND token = ? AND held = 1", [key, int(token)])
+      return holds === undefined ? yield* lost(runId) : undefined
+    }
+    const now = yield* Clock.currentTimeMillis
+    const unit = yield* statements(runId, (): SqlUnit => ({ guard: fence(key, token), statements: commitStatements(key, changes, now) }))
+    const outcome = yield* submit(unit)
+    if (outcome._tag === "Refused") return yield* lost(runId)
+    if (changes.some(({ _tag }) => _tag === "AttemptEnded")) held.delete(token)
+  })
+
+  const annotation = (key: bigint, attempt: number, change: Annotation): ReadonlyArray<SqlStatement> => {
+    switch (change._tag) {
+      case "Tagged": {
+        const tags = Object.fromEntries(Object.entries(change.tags).map(([name, tag]) => [text(name), textOrNull(tag)]))
+        return [{ sql: `UPDATE runs SET tags = ${dialect.mergedTags("tags")} WHERE key = ?`, params: [json(tags), key] }]
+      }
+      case "Noted":
+        return [{ sql: "UPDATE runs SET note = ? WHERE key = ?", params: [textOrNull(change.note), key] }]
+      case "CancelRequested":
+        return [{ sql: "UPDATE runs SET cancel_requested = ? WHERE key = ?", params: [bool(true), key] }]
+      case "AnsweredAgain":
+        return [
+          {
+            sql: `INSERT INTO attempts (run, attempt, status, started_at_ms, ended_at_ms, environment, error) VALUES (?, ?, 'completed', ?, ?, ?, NULL)`,
+            params: [key, int(attempt), change.atMs, change.atMs, json(change.environment)]
+          },
+          { sql: "UPDATE runs SET attempts = ? WHERE key = ?", params: [int(attempt), key] },
+          ...change.records.map((record) => insertStep(key, record, undefined))
+        ]
+    }
+  }
+
+  const annotate: RunStoreService["annotate"] = Effect.fnUntraced(function*(runId, annotations) {
+    const key = yield* keyOf(runId)
+    if (key === undefined || annotations.length === 0) return key !== undefined
+    const answers = annotations.flatMap((one) => one._tag === "AnsweredAgain" ? [one.attempts] : [])
+    const [attempts] = answers
+    if (attempts !== undefined && answers.some((value, n) => value !== attempts + n)) return yield* lost(runId, "it was answered again meanwhile")
+    const unit = yield* statements(runId, (): SqlUnit => {
+      let attempt = attempts ?? 0
+      return {
+        guard: {
+          sql: `UPDATE heads SET revision = ${NEXT_REVISION} WHERE run = ? AND EXISTS (SELECT 1 FROM runs WHERE key = ? AND id = ?${
+            attempts === undefined ? "" : " AND status = 'completed' AND attempts = ?"
+          })`,
+          params: [key, key, text(runId), ...(attempts === undefined ? [] : [int(attempts)])]
+        },
+        statements: annotations.flatMap((one) => annotation(key, one._tag === "AnsweredAgain" ? ++attempt : attempt, one))
+      }
+    })
+    const outcome = yield* submit(unit)
+    if (outcome._tag === "Applied") return true
+    return attempts === undefined ? false : yield* lost(runId, "it is not completed any more, or was answered again")
+  })
+
+  const remove: RunStoreService["remove"] = Effect.fnUntraced(function*(runId) {
+    while (true) {
+      const found = yield* runWithKey(runId)
+      if (found === undefined) return false
+      const { key, run } = found
+      if (run.holder !== null && (yield* Lease.judge(run, run.holder)) !== "free") {
+        return yield* new StoreError({ reason: "NotPermitted", what: `Run "${runId}" is being worked on and cannot be removed. Cancel it first` })
+      }
+      const outcome = yield* submit({
+        guard: {
+          sql: "UPDATE heads SET held = 0 WHERE run = ? AND token = ? AND heartbeat = ? AND revision = ?",
+          params: [key, int(run.token), int(run.heartbeat), int(run.revision)]
+        },
+        statements: removeStatements(key)
+      })
+      if (outcome._tag === "Applied") return true
+    }
+  })
+
+  const collectBlobs: RunStoreService["collectBlobs"] = Effect.fnUntraced(function*({ dryRun, refreshedBeforeMs }) {
+    if (dryRun) {
+      const sizes = yield* many("Kept blobs", rows.integer, `SELECT length(bytes) FROM blobs WHERE ${reading.COLLECTABLE}`, [refreshedBeforeMs])
+      return { count: sizes.length, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) }
+    }
+    const outcome = yield* submit({
+      statements: [],
+      result: { sql: `DELETE FROM blobs WHERE ${reading.COLLECTABLE} RETURNING length(bytes)`, params: [refreshedBeforeMs] }
+    })
+    const sizes = outcome._tag === "Applied" ? outcome.rows.map((row) => Number(row[0])) : []
+    return { count: sizes.length, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) }
+  })
+
+  const { readNow } = driver
+  const store: RunStoreService = { ...reads, identity, claim, commit, annotate, remove, collectBlobs, exclusively: driver.exclusively }
+  if (readNow === undefined) return store
+  const blobNow = (digest: string): Uint8Array | undefined => {
+    const row = readNow({ sql: reading.BLOB, params: [text(digest), text(digest)] })[0]
+    return row === undefined ? undefined : rows.bytes.decode(row)
+  }
+  return { ...store, blobNow }
+})
+
+/** A `RunStore` over the SQL database in use. */
+export const layer: Layer.Layer<RunStore, StoreError, SqlDriver> = Layer.effect(RunStore, make)

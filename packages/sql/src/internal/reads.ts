@@ -1,0 +1,152 @@
+/**
+ * The reads of a run store, through effect/sql, each row decoded by the record's Schema.
+ */
+import { describe, type RunStoreService, StoreError } from "@uniflow/core"
+import { Effect } from "effect"
+import type { SqlDriverService, SqlValue } from "../SqlDriver.ts"
+import * as rows from "./rows.ts"
+import { int, SEQ_LIMIT } from "./statements.ts"
+import { text } from "./text.ts"
+
+const KEY = "(SELECT key FROM runs WHERE id = ?)"
+
+/** What a list gives at most. */
+const LIMIT = 1000
+
+/** Digests that are asked for by one statement. */
+const DIGESTS = 500
+
+const isUsed = (digest: string): string =>
+  `EXISTS (SELECT 1 FROM steps WHERE output_digest = ${digest} AND decision <> 'restored' AND output_digest IS NOT NULL)
+  OR EXISTS (SELECT 1 FROM checkpoints WHERE output_digest = ${digest})
+  OR EXISTS (SELECT 1 FROM artifacts WHERE digest = ${digest})`
+
+/** Kept blobs that nothing refers to and that were refreshed before a time (parameter). */
+export const COLLECTABLE = `refreshed_at_ms < ? AND NOT (${isUsed("blobs.digest")})`
+
+type Reads = Pick<
+  RunStoreService,
+  "run" | "runs" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "changes" | "unreferenced"
+>
+
+/** How the store reads. */
+export const make = (driver: SqlDriverService) => {
+  const many = <A>(what: string, { decode }: rows.Reader<A>, sql: string, params: ReadonlyArray<SqlValue>): Effect.Effect<Array<A>, StoreError> =>
+    driver.client.unsafe(sql, params).values.pipe(
+      Effect.mapError((error) => driver.storeError(`${what} cannot be read from ${driver.name}`, error)),
+      driver.retryBusy,
+      Effect.flatMap((found) => {
+        try {
+          return Effect.succeed(found.map(decode))
+        } catch (cause) {
+          return Effect.fail(new StoreError({ reason: "Corrupt", what: `${what} in ${driver.name}: a row is not what it should be (${describe(cause)})` }))
+        }
+      })
+    )
+  const first = <A>(what: string, reader: rows.Reader<A>, sql: string, params: ReadonlyArray<SqlValue>) =>
+    Effect.map(many(what, reader, sql, params), (found) => found[0])
+
+  /** A run with its key in the database. */
+  const runWithKey = (runId: string) =>
+    first(
+      `Run "${runId}"`,
+      { columns: "", decode: (row) => ({ run: rows.run.decode(row), key: BigInt(rows.integer.decode([row[rows.RUN_KEY]])) }) },
+      `SELECT ${rows.run.columns} FROM runs r JOIN heads h ON h.run = r.key WHERE r.id = ?`,
+      [text(runId)]
+    )
+
+  const ofRun = <A>(what: string, table: string, reader: rows.Reader<A>, order: string, runId: string, more = "", params: ReadonlyArray<SqlValue> = []) =>
+    many(
+      `${what} of run "${runId}"`,
+      reader,
+      `SELECT ${reader.columns} FROM ${table} WHERE run = ${KEY}${more} ORDER BY ${order}`,
+      [text(runId), ...params]
+    )
+
+  const reads: Reads = {
+    run: (runId) => Effect.map(runWithKey(runId), (found) => found?.run),
+    runs: ({ after, experiment, limit, pipeline, status }) => {
+      const where: Array<string> = []
+      const params: Array<SqlValue> = []
+      const filter = (sql: string, ...values: ReadonlyArray<SqlValue>): void => {
+        where.push(sql)
+        params.push(...values)
+      }
+      if (pipeline !== undefined) filter("r.pipeline = ?", text(pipeline))
+      if (experiment !== undefined) filter("r.experiment = ?", text(experiment))
+      if (status !== undefined) filter(status.length === 0 ? "1 = 0" : `r.status IN (${status.map(() => "?").join(", ")})`, ...status)
+      if (after !== undefined) filter("(r.created_at_ms, r.id) < (?, ?)", after.createdAtMs, text(after.id))
+      const sql = `SELECT ${rows.run.columns} FROM runs r JOIN heads h ON h.run = r.key ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`}
+        ORDER BY r.created_at_ms DESC, r.id DESC LIMIT ?`
+      return many("The list of runs", rows.run, sql, [...params, int(Math.max(0, Math.min(limit, LIMIT)))])
+    },
+    attempts: (runId) => ofRun("The attempts", "attempts", rows.attempt(runId), "attempt", runId),
+    steps: (runId, after = -1) => {
+      const reader = rows.step(runId)
+      return many(
+        `The steps of run "${runId}"`,
+        reader,
+        `SELECT ${reader.columns} FROM steps s WHERE s.id > ${KEY} * ${SEQ_LIMIT} + ? AND s.id < (${KEY} + 1) * ${SEQ_LIMIT} ORDER BY s.id`,
+        [text(runId), int(after), text(runId)]
+      )
+    },
+    active: (runId) => ofRun("The active steps", "active", rows.active(runId), "started_at_ms, address", runId),
+    series: (runId) => ofRun("The series", "series", rows.series(runId), "address, generation, metric", runId),
+    chunks: ({ address, generation, key, runId }, fromChunk = 0) =>
+      many(
+        `The points of "${key}" in run "${runId}"`,
+        rows.chunk,
+        `SELECT ${rows.chunk.columns} FROM chunks c JOIN series s ON s.id = c.series
+          WHERE s.run = ${KEY} AND s.address = ? AND s.generation = ? AND s.metric = ? AND c.chunk >= ? ORDER BY c.chunk`,
+        [text(runId), text(address), int(generation), text(key), int(fromChunk)]
+      ),
+    checkpoints: (runId, address) =>
+      address === undefined
+        ? ofRun("The checkpoints", "checkpoints", rows.checkpoint(runId), "address, seq", runId)
+        : ofRun("The checkpoints", "checkpoints", rows.checkpoint(runId), "seq", runId, " AND address = ?", [text(address)]),
+    artifacts: (runId) => ofRun("The artifacts", "artifacts", rows.artifact(runId), "created_at_ms, address, generation, name", runId),
+    logs: (runId, { address, after, limit = LIMIT } = {}) => {
+      const reader = rows.log(runId)
+      const [narrower, param] = address === undefined ? ["", []] : [" AND address = ?", [text(address)]]
+      return many(
+        `The log of run "${runId}"`,
+        reader,
+        `SELECT ${reader.columns} FROM logs WHERE run = ${KEY} AND seq > ?${narrower} ORDER BY seq LIMIT ?`,
+        [text(runId), int(after ?? -1), ...param, int(Math.max(0, limit))]
+      )
+    },
+    blob: (digest) => first(`Blob ${digest}`, rows.bytes, BLOB, [text(digest), text(digest)]),
+    lookup: (step, fingerprint) =>
+      many(
+        `Saved results of step "${step}"`,
+        rows.stepOfAnyRun,
+        `SELECT ${rows.stepOfAnyRun.columns} FROM steps s JOIN runs r ON r.key = s.id / ${SEQ_LIMIT}
+          WHERE s.cacheable = 1 AND s.step = ? AND s.fingerprint = ? AND s.status = 'completed' AND s.trusted = 0 AND s.decision <> 'restored'
+          ORDER BY s.started_at_ms DESC, s.id DESC LIMIT 16`,
+        [text(step), text(fingerprint)]
+      ),
+    changes: (cursor) =>
+      many(
+        "The changes",
+        rows.changed,
+        `SELECT ${rows.changed.columns} FROM heads h JOIN runs r ON r.key = h.run WHERE h.revision > ? ORDER BY h.revision LIMIT ?`,
+        [int(cursor), int(LIMIT)]
+      ).pipe(Effect.map((found) => ({ cursor: found.at(-1)?.revision ?? cursor, runIds: found.map(({ runId }) => runId) }))),
+    unreferenced: Effect.fnUntraced(function*(digests) {
+      const unused: Array<string> = []
+      for (let i = 0; i < digests.length; i += DIGESTS) {
+        const asked = digests.slice(i, i + DIGESTS)
+        const sql = `SELECT asked.column1 FROM (VALUES ${asked.map(() => "(?)").join(", ")}) AS asked WHERE NOT (${isUsed("asked.column1")})`
+        unused.push(...yield* many("References to artifacts", rows.text, sql, asked.map(text)))
+      }
+      return unused
+    })
+  }
+  return { ...reads, many, first, runWithKey }
+}
+
+const BLOB_OF_STEP =
+  "SELECT output_bytes AS bytes FROM steps WHERE output_digest = ? AND decision <> 'restored' AND output_digest IS NOT NULL AND output_bytes IS NOT NULL"
+
+/** Bytes by their digest (twice, as parameters), wherever they stand. */
+export const BLOB = `SELECT bytes FROM (${BLOB_OF_STEP} LIMIT 1) AS kept UNION ALL SELECT bytes FROM blobs WHERE digest = ? LIMIT 1`

@@ -1,0 +1,236 @@
+/**
+ * Rows as records: which columns are read, and how they become what they stand for.
+ *
+ * Columns come by position. Every record passes its Schema; a row that does not is an error (`Corrupt`) that names the
+ * table, never left out.
+ */
+import {
+  ActiveStep,
+  ArtifactRecord,
+  AttemptRecord,
+  CheckpointRecord,
+  LogRecord,
+  RunRecord,
+  SeriesSummary,
+  StepRecord
+} from "@uniflow/core"
+import { Schema } from "effect"
+import { fromFloats } from "./floats.ts"
+import { SEQ_LIMIT } from "./statements.ts"
+import { fromText } from "./text.ts"
+
+export type Row = ReadonlyArray<unknown>
+
+/** A kind of record, as it is read from one table. */
+export interface Reader<A> {
+  readonly columns: string
+  /** Throws for a row that does not stand for such a record. */
+  readonly decode: (row: Row) => A
+}
+
+const reader = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, columns: string, build: (row: Row) => unknown): Reader<S["Type"]> => {
+  const decode = Schema.decodeUnknownSync(schema)
+  return { columns, decode: (row) => decode(build(row)) }
+}
+
+/** Booleans are kept as 0 and 1. */
+const fromBool = (value: unknown): unknown => value === 1 || value === 1n ? true : value === 0 || value === 0n ? false : value
+
+const fromJson = (value: unknown): unknown => typeof value === "string" ? JSON.parse(value) : value
+
+const fromOutput = (digest: unknown, sizeBytes: unknown, codec: unknown, mediaType: unknown): unknown =>
+  digest === null ? null : { digest: fromText(digest), sizeBytes, codec: fromText(codec), mediaType: fromText(mediaType) }
+
+const fromTags = (value: unknown): unknown => {
+  const tags = fromJson(value)
+  return typeof tags !== "object" || tags === null
+    ? tags
+    : Object.fromEntries(Object.entries(tags).map(([name, tag]) => [fromText(name), fromText(tag)]))
+}
+
+/** From `runs r JOIN heads h ON h.run = r.key`; the run's key comes last and is not part of the record. */
+export const run = reader(
+  RunRecord,
+  `r.id, r.pipeline, r.experiment, r.status, r.params, r.seed, r.parent, r.tags, r.note, r.error, r.failed_step, r.created_at_ms,
+  r.started_at_ms, r.ended_at_ms, r.attempts, r.crashes, h.token, r.holder, h.heartbeat, h.heartbeat_monotonic_ms, r.lease_ms,
+  r.cancel_requested, h.revision, r.goals, r.key`,
+  (row) => ({
+    id: fromText(row[0]),
+    pipeline: fromText(row[1]),
+    experiment: fromText(row[2]),
+    status: row[3],
+    params: fromJson(row[4]),
+    seed: row[5],
+    parent: fromText(row[6]),
+    tags: fromTags(row[7]),
+    note: fromText(row[8]),
+    error: fromJson(row[9]),
+    failedStep: fromText(row[10]),
+    createdAtMs: row[11],
+    startedAtMs: row[12],
+    endedAtMs: row[13],
+    attempts: row[14],
+    crashes: row[15],
+    token: row[16],
+    holder: fromJson(row[17]),
+    heartbeat: row[18],
+    heartbeatMonotonicMs: row[19],
+    leaseMs: row[20],
+    cancelRequested: fromBool(row[21]),
+    revision: row[22],
+    goals: fromJson(row[23])
+  })
+)
+
+/** Where the run's key stands in a row of `run`. */
+export const RUN_KEY = 24
+
+export const attempt = (runId: string) =>
+  reader(AttemptRecord, "attempt, status, started_at_ms, ended_at_ms, environment, error", (row) => ({
+    runId,
+    attempt: row[0],
+    status: row[1],
+    startedAtMs: row[2],
+    endedAtMs: row[3],
+    environment: fromJson(row[4]),
+    error: fromJson(row[5])
+  }))
+
+const stepColumns = `s.id % ${SEQ_LIMIT}, s.address, s.step, s.attempt, s.decision, s.reasons, s.status, s.generation, s.fingerprint,
+  s.components, s.seed, s.output_digest, s.output_size_bytes, s.output_codec, s.output_media_type, s.trusted, s.cacheable, s.source,
+  s.retries, s.started_at_ms, s.duration_ms, s.error`
+
+const buildStep = (runId: unknown, row: Row): unknown => ({
+  runId,
+  seq: row[0],
+  address: fromText(row[1]),
+  step: fromText(row[2]),
+  attempt: row[3],
+  decision: row[4],
+  reasons: fromJson(row[5]),
+  status: row[6],
+  generation: row[7],
+  fingerprint: fromText(row[8]),
+  components: fromJson(row[9]),
+  seed: row[10],
+  output: fromOutput(row[11], row[12], row[13], row[14]),
+  trusted: fromBool(row[15]),
+  cacheable: fromBool(row[16]),
+  source: fromJson(row[17]),
+  retries: row[18],
+  startedAtMs: row[19],
+  durationMs: row[20],
+  error: fromJson(row[21])
+})
+
+/** From `steps s`. */
+export const step = (runId: string) => reader(StepRecord, stepColumns, (row) => buildStep(runId, row))
+
+/** From `steps s JOIN runs r`. */
+export const stepOfAnyRun = reader(StepRecord, `${stepColumns}, r.id`, (row) => buildStep(fromText(row[22]), row))
+
+export const active = (runId: string) =>
+  reader(ActiveStep, "address, step, attempt, started_at_ms, rerun, once, fingerprint, done, total, message", (row) => ({
+    runId,
+    address: fromText(row[0]),
+    step: fromText(row[1]),
+    attempt: row[2],
+    startedAtMs: row[3],
+    rerun: row[4],
+    once: fromBool(row[5]),
+    fingerprint: fromText(row[6]),
+    done: row[7],
+    total: row[8],
+    message: fromText(row[9])
+  }))
+
+export const checkpoint = (runId: string) =>
+  reader(
+    CheckpointRecord,
+    `address, name, version, seq, fingerprint, generation, attempt, output_digest, output_size_bytes, output_codec, output_media_type,
+    position, saved_at_ms`,
+    (row) => ({
+      runId,
+      address: fromText(row[0]),
+      name: fromText(row[1]),
+      version: row[2],
+      seq: row[3],
+      fingerprint: fromText(row[4]),
+      generation: row[5],
+      attempt: row[6],
+      output: fromOutput(row[7], row[8], row[9], row[10]),
+      position: fromJson(row[11]),
+      savedAtMs: row[12]
+    })
+  )
+
+export const artifact = (runId: string) =>
+  reader(ArtifactRecord, "address, generation, attempt, name, digest, size_bytes, media_type, codec, created_at_ms", (row) => ({
+    runId,
+    address: fromText(row[0]),
+    generation: row[1],
+    attempt: row[2],
+    name: fromText(row[3]),
+    digest: fromText(row[4]),
+    sizeBytes: row[5],
+    mediaType: fromText(row[6]),
+    codec: fromText(row[7]),
+    createdAtMs: row[8]
+  }))
+
+const SeriesRow = Schema.Struct({
+  runId: Schema.String,
+  address: Schema.String,
+  generation: Schema.Int,
+  key: Schema.String,
+  summary: SeriesSummary,
+  revision: Schema.Int
+})
+
+export const series = (runId: string) =>
+  reader(
+    SeriesRow,
+    `address, generation, metric, points, nans, last_value, last_index, min_value, min_index, max_value, max_index, sum_value, exact,
+    revision`,
+    (row) => {
+      const [last, lastIndex, min, minIndex, max, maxIndex, sum] = fromFloats(row.slice(5, 12), row[12])
+      return {
+        runId,
+        address: fromText(row[0]),
+        generation: row[1],
+        key: fromText(row[2]),
+        summary: { count: row[3], nans: row[4], last, lastIndex, min, minIndex, max, maxIndex, sum },
+        revision: row[13]
+      }
+    }
+  )
+
+const ChunkRow = Schema.Struct({ chunk: Schema.Int, count: Schema.Int, bytes: Schema.Uint8Array })
+
+export const chunk = reader(ChunkRow, "c.chunk, c.points, c.bytes", (row) => ({ chunk: row[0], count: row[1], bytes: row[2] }))
+
+export const log = (runId: string) =>
+  reader(LogRecord, "seq, address, attempt, at_ms, level, message", (row) => ({
+    runId,
+    seq: row[0],
+    address: fromText(row[1]),
+    attempt: row[2],
+    atMs: row[3],
+    level: row[4],
+    message: fromText(row[5])
+  }))
+
+/** Bytes kept inside the store. */
+export const bytes = reader(Schema.Uint8Array, "bytes", (row) => row[0])
+
+/** One text. */
+export const text = reader(Schema.String, "", (row) => fromText(row[0]))
+
+/** One integer. */
+export const integer = reader(Schema.Int, "", (row) => typeof row[0] === "bigint" ? Number(row[0]) : row[0])
+
+/** A run's place in the order of changes. */
+export const changed = reader(Schema.Struct({ revision: Schema.Int, runId: Schema.String }), "h.revision, r.id", (row) => ({
+  revision: row[0],
+  runId: fromText(row[1])
+}))
