@@ -19,17 +19,18 @@ export interface Change {
   readonly better: Verdict | undefined
 }
 
-const numberOrUndefined = (value: number): number | undefined => (Number.isNaN(value) ? undefined : value)
 const finiteOrUndefined = (value: number): number | undefined => (Number.isFinite(value) ? value : undefined)
 
 /** The change from a baseline to a value. */
 export const changeBetween = (baseline: number, value: number, goal?: Goal): Change => {
-  const delta = numberOrUndefined(value - baseline)
   const finite = Number.isFinite(baseline) && Number.isFinite(value)
+  // Adding 0 makes 0 of -0.
+  const difference = value - baseline + 0
   const comparable = goal !== undefined && !Number.isNaN(baseline) && !Number.isNaN(value)
   return {
-    delta: finite ? finiteOrUndefined(value - baseline) : delta,
-    percent: finite && baseline !== 0 ? finiteOrUndefined(((value - baseline) / Math.abs(baseline)) * 100) : undefined,
+    // Two finite numbers whose difference overflows are not infinitely far apart.
+    delta: finite ? finiteOrUndefined(difference) : Number.isNaN(difference) ? undefined : difference,
+    percent: finite && baseline !== 0 ? finiteOrUndefined((difference / Math.abs(baseline)) * 100) : undefined,
     better: !comparable ? undefined : value === baseline ? "same" : value > baseline === (goal === "maximize") ? "better" : "worse"
   }
 }

@@ -68,7 +68,7 @@ export interface MetricValue {
 }
 
 export interface ComparedMetric extends Compared<MetricValue> {
-  /** The key where one step alone has it, else `step.key`, as in `run.metrics`. */
+  /** The key where one step alone has it, as in `run.metrics`; else `step.key`, as for items of a map. */
   readonly name: string
   readonly key: string
   /** As the runs' pipelines declare it; undefined where none does, or where they contradict each other. */

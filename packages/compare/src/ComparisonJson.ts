@@ -20,7 +20,8 @@ export type Jsonified<A> = A extends number ? number | "NaN" | "Infinity" | "-In
 export type ComparisonJson = { readonly version: 1 } & Jsonified<ComparisonData>
 
 const jsonified = (value: unknown): unknown => {
-  if (typeof value === "number") return Number.isFinite(value) ? value : String(value)
+  // JSON writes -0 as 0; adding 0 does the same.
+  if (typeof value === "number") return Number.isFinite(value) ? value + 0 : String(value)
   if (Array.isArray(value)) return value.map((element) => (element === undefined ? null : jsonified(element)))
   if (typeof value !== "object" || value === null) return value
   // Members are defined, not assigned: a param or tag may be named `__proto__`.

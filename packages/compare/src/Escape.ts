@@ -5,11 +5,11 @@
  * ends a table cell, opens HTML, mentions people or becomes a link.
  */
 
-// Controls (C0, DEL, C1), line and paragraph separators, lone surrogates, and invisible formatting: direction marks
-// and overrides, zero width spaces, byte order marks. Joiners stay (emoji, Persian, Indic scripts), as do the tags
+// Controls (C0, DEL, C1), line and paragraph separators, lone surrogates and other code points that are no characters,
+// and invisible formatting: direction marks and overrides, zero width spaces, byte order marks. Joiners stay (emoji, Persian, Indic scripts), as do the tags
 // that make flags and the visible Arabic and Kaithi number signs.
 const unprintable =
-  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d\u0600-\u0605\u06dd\u0890\u0891\u08e2\u{110bd}\u{110cd}\u{e0020}-\u{e007f}])\p{Cf}/gu
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]|(?![\u200c\u200d\u0600-\u0605\u06dd\u0890\u0891\u08e2\u{110bd}\u{110cd}\u{e0020}-\u{e007f}])\p{Cf}/gu
 
 const short: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
@@ -21,6 +21,8 @@ const escaped = (character: string): string => {
 /** Control and invisible characters as visible escapes (`\n`, `\x1b`, `\u{202e}`); the result is one line. */
 export const escapeControls = (text: string): string => text.replace(unprintable, escaped)
 
+const asciiPunctuation = /[!-/:-@[-`{-~]/g
+const entity = (character: string): string => `&#${character.charCodeAt(0)};`
 const needsEntities = /[`|]|^\s|\s$|^$/
 
 /**
@@ -30,9 +32,5 @@ const needsEntities = /[`|]|^\s|\s$|^$/
 export const markdownCode = (text: string): string => {
   const line = escapeControls(text)
   if (!needsEntities.test(line)) return `\`${line}\``
-  return `<code>${line.replace(/[^\p{L}\p{M}\p{N} ]/gu, (character) => `&#${character.codePointAt(0)};`).replace(/^ | $/g, "&#32;")}</code>`
+  return `<code>${line.replace(asciiPunctuation, entity).replace(/^ | $/g, entity)}</code>`
 }
-
-/** Text as plain Markdown: what Markdown or HTML would interpret, `@` and `#` included, stands as entities. */
-export const markdownText = (text: string): string =>
-  escapeControls(text).replace(/[\\`*_{}[\]<>()#+!|~&@$^=:"']/g, (character) => `&#${character.charCodeAt(0)};`)

@@ -1,7 +1,7 @@
 /**
  * Tables of GitHub Flavored Markdown (GFM specification, section 4.10).
  *
- * Cells are Markdown already: stored text has to come through `markdownCode` or `markdownText`, which let nothing
+ * Cells are Markdown already: stored text has to come through `markdownCode`, which lets nothing
  * end a cell.
  */
 

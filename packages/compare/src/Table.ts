@@ -23,7 +23,7 @@ export interface Column {
   readonly minWidth?: number | undefined
   /** Where wrapping begins even if there is room, in terminal columns; 60 by default. */
   readonly maxWidth?: number | undefined
-  /** Spaces before the column; 2 by default, 0 before the first. */
+  /** Spaces before the column, at least 1, so that characters of two cells never join; 2 by default, 0 before the first. */
   readonly gap?: number | undefined
 }
 
@@ -90,7 +90,7 @@ const measure = (table: Table): ReadonlyArray<Widths> => {
     // A column without any text takes no room, nor does its gap.
     if (natural === 0) return { natural: 0, least: 0, gap: 0 }
     natural = Math.max(whole, Math.min(natural, maxWidth))
-    const before = first ? 0 : gap ?? 2
+    const before = first ? 0 : Math.max(1, gap ?? 2)
     first = false
     return { natural, least: Math.min(natural, Math.max(whole, minWidth)), gap: before }
   })

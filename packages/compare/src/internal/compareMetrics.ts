@@ -1,9 +1,9 @@
 /**
  * Metrics of runs, lined up by name.
  *
- * What the items of a map log under one key is one metric of the step, over all their points. A key that one step
- * alone has in all runs is named by the key, as in `run.metrics`; runs of different pipelines meet under a key even if
- * their steps have different names.
+ * A key that one step alone has in all runs is named by the key, as in `run.metrics`; runs of different pipelines meet
+ * under a key even if their steps have different names. What the items of a map log under one key is one metric of the
+ * step, over all their points, and always named `step.key`.
  */
 import { metricValues, type RunSnapshot, type SeriesRecord } from "@uniflow/core"
 import { bestOf, changeBetween, type Goal } from "../Change.ts"
@@ -22,8 +22,9 @@ interface RunMetrics {
   readonly pipeline: string
   readonly goals: ReadonlyMap<string, Goal>
   readonly metrics: ReadonlyMap<MetricId, Metric>
+  /** Keys that steps logged, items of maps aside. */
   readonly keys: ReadonlySet<string>
-  /** Keys that one step alone has. */
+  /** Those that one step alone has. */
   readonly bare: ReadonlyMap<string, MetricId>
 }
 
@@ -75,14 +76,15 @@ const metricsOf = (snapshot: RunSnapshot): RunMetrics => {
     metrics.set(id, { name: `${step}.${first.key}`, key: first.key, figures: figuresOf(step, series, isMap) })
   }
   const bare = new Map<string, MetricId>()
-  for (const [name, { address, key }] of metricValues([...groups.values()].map(({ first, step }) => ({ ...first, address: step })))) {
+  const plain = [...groups.values()].filter(({ series, step }) => series.every(({ address }) => address === step)).map(({ first }) => first)
+  for (const [name, { address, key }] of metricValues(plain)) {
     if (name === key) bare.set(key, metricId(address, key))
   }
   return {
     pipeline: snapshot.run.pipeline,
     goals: new Map(Object.entries(snapshot.run.goals)),
     metrics,
-    keys: new Set([...metrics.values()].map(({ key }) => key)),
+    keys: new Set(plain.map(({ key }) => key)),
     bare
   }
 }
@@ -128,12 +130,12 @@ export const compareMetrics = (snapshots: ReadonlyArray<RunSnapshot>): ReadonlyA
   const keys = new Map([...new Set(runs.flatMap((run) => [...run.keys]))].map((key) => [key, isOneMetric(key, runs)]))
   const metrics = new Map<string, ComparedMetric>()
   for (const run of runs) {
-    for (const [id, { key, name }] of run.metrics) {
-      const one = keys.get(key) === true
+    for (const [id, { figures: { items }, key, name }] of run.metrics) {
+      const one = items === undefined && keys.get(key) === true
       const found = one ? key : id
       if (metrics.has(found)) continue
-      const figures = runs.map((other) => other.metrics.get(one ? other.bare.get(key) ?? "" : id)?.figures)
-      metrics.set(found, lineUp(one ? key : name, key, figures, runs))
+      const all = runs.map((other) => other.metrics.get(one ? other.bare.get(key) ?? "" : id)?.figures)
+      metrics.set(found, lineUp(one ? key : name, key, all, runs))
     }
   }
   const goals = [...new Set(runs.flatMap(({ goals: declared }) => [...declared.keys()]))]

@@ -66,10 +66,23 @@ const rowOf = ({ cells, changes, detail, label, note }: ReportRow, shown: Readon
   ]
 })
 
-const valueColumn: Column = { align: "right", minWidth: 12, maxWidth: 32, gap: 3 }
+/** How far columns may give way: a long name in a narrow column is hard to read, but better than a broken line. */
+interface Room {
+  readonly label: number
+  readonly value: number
+}
+const comfortable: Room = { label: 18, value: 14 }
+const tight: Room = { label: 10, value: 8 }
 
-const tableOf = (data: ComparisonData, sections: ReadonlyArray<ReportSection>, shown: ReadonlyArray<number>, style: ChangeStyle): Table => {
-  const columns = [{ minWidth: 16, maxWidth: 40 }, ...shown.flatMap((at) => [valueColumn, ...at === 0 ? [] : style.columns])]
+const tableOf = (
+  data: ComparisonData,
+  sections: ReadonlyArray<ReportSection>,
+  shown: ReadonlyArray<number>,
+  style: ChangeStyle,
+  room: Room
+): Table => {
+  const value: Column = { align: "right", minWidth: room.value, maxWidth: 32, gap: 3 }
+  const columns = [{ minWidth: room.label, maxWidth: 40 }, ...shown.flatMap((at) => [value, ...at === 0 ? [] : style.columns])]
   const rows = sections.flatMap((section): ReadonlyArray<Row | undefined> => {
     // A block of some of the runs leaves out what none of them has.
     const own = section.rows.filter(({ cells }) => shown.some((at) => cells[at]?.text !== MISSING))
@@ -83,7 +96,7 @@ const tableOf = (data: ComparisonData, sections: ReadonlyArray<ReportSection>, s
     { text: data.runs[at]?.id ?? "", tone: "strong" as const },
     ...at === 0 ? [] : style.columns.map((_, column) => ({ text: column === 0 && changes ? style.header : "", tone: "faint" as const, whole: true }))
   ])
-  return { columns, header: { cells: ["", ...header] }, rows }
+  return { columns, header: { cells: ["", ...header] }, rows, maxLines: 6 }
 }
 
 /** Parts the compared runs into blocks that fit, each beside the baseline, and about equally many in each. */
@@ -108,11 +121,12 @@ export const renderComparison = (data: ComparisonData, options: TextOptions = {}
   const lines = (text: string): ReadonlyArray<string> => (columns === undefined ? [text] : wrap(text, columns))
   const sections = reportOf(data, options.all === true)
   const title = escapeControls(titleOf(data).map(({ text }) => text).join(""))
-  const fits = (shown: ReadonlyArray<number>, style: ChangeStyle): boolean =>
-    columns === undefined || leastTableWidth(tableOf(data, sections, shown, style)) <= columns
-  const style = data.runs.length === 2 && fits([0, 1], inFull) ? inFull : inShort
-  const blocks = blocksOf(data.runs.length, (shown) => fits(shown, style))
-  const tables = blocks.map((shown) => renderTable(tableOf(data, sections, shown, style), { color, columns }))
+  const fits = (shown: ReadonlyArray<number>, style: ChangeStyle, room: Room): boolean =>
+    columns === undefined || leastTableWidth(tableOf(data, sections, shown, style, room)) <= columns
+  const style = data.runs.length === 2 && fits([0, 1], inFull, tight) ? inFull : inShort
+  const tables = blocksOf(data.runs.length, (shown) => fits(shown, style, comfortable)).map((shown) =>
+    renderTable(tableOf(data, sections, shown, style, fits(shown, style, comfortable) ? comfortable : tight), { color, columns })
+  )
   const verdicts = sections.some(({ rows }) => rows.some(({ changes }) => changes?.some((change) => marks[change?.verdict ?? ""] !== undefined)))
   const legend = style === inShort && verdicts
     ? `✓ better, ✗ worse than ${escapeControls(data.runs[0]?.id ?? "")} by the pipeline's goals.`
