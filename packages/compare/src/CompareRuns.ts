@@ -1,7 +1,7 @@
 /**
  * Comparing runs that a store keeps.
  */
-import { InvalidInput, type RunNotFound, RunStore, snapshot, type StoreError } from "@uniflow/core"
+import { InvalidInput, type RunNotFound, type RunStore, snapshot, type StoreError } from "@uniflow/core"
 import { Effect } from "effect"
 import { compare, type Comparison } from "./Comparison.ts"
 

@@ -1,5 +1,5 @@
 /** Text as it may be stored by anyone: every Unicode character, and what terminals and Markdown interpret. */
-import fc from "fast-check"
+import * as fc from "fast-check"
 
 const fragments = [
   "\n", "\r\n", "\t", "\0", "\x1b[31m", "\x1b]8;;https://example.invalid\x07", "\x9b2J", "\x7f", "\u202e", "\u2066", "\u200b", "\u2028", "\ufeff",

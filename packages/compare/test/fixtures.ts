@@ -76,7 +76,7 @@ export const digest = (text: string): string => {
 }
 
 /** The summary of a series of points. */
-export const summary = (points: ReadonlyArray<number>): SeriesSummary => {
+const summary = (points: ReadonlyArray<number>): SeriesSummary => {
   const numbers = points.filter((point) => !Number.isNaN(point))
   const none = numbers.length === 0
   return {
