@@ -16,6 +16,7 @@ const checks = {
   knip: "knip",
   size: "size",
   consumer: "consumer",
+  docs: "docs",
   examples: "demo:run"
 }
 
