@@ -66,3 +66,22 @@ it("a pipeline whose services are missing does not compile", () => {
   // @ts-expect-error an unknown output
   void (() => open().run(pipeline, { params: { name: "x" } }).then((run) => run.outputs.nope))
 })
+
+it("a step that fails keeps the points it logged, and its lines", async () => {
+  const uniflow = open()
+  const broken = Step.make("broken", {
+    version: "1",
+    run: ({ metrics, log }) => {
+      metrics.log({ loss: 2 })
+      metrics.log({ loss: 1 })
+      log("so far")
+      throw new Error("no further")
+    }
+  })
+  await expect(uniflow.run(Pipeline.make("b", { steps: [broken] }), { runId: "b" })).rejects.toMatchObject({ _tag: "StepFailed" })
+  const run = await uniflow.runs.get("b")
+  expect(run.status).toBe("failed")
+  expect(run.metrics["broken.loss"]).toBe(1)
+  expect((await uniflow.runs.logs("b")).map((line) => line.message)).toEqual(["so far"])
+  await uniflow.close()
+})

@@ -408,7 +408,8 @@ export class StepRunner {
     )
     return yield* timed(work, address, definition.timeoutMs, session.now).pipe(
       Effect.flatMap((value) => this.recordSuccess(unit, execution, value, retry, begun)),
-      Effect.ensuring(Effect.sync(() => execution.close()))
+      // What was tracked before a failure is kept, too; a retry begins by rewinding it.
+      Effect.onError(() => Effect.andThen(Effect.ignore(session.unspill()), Effect.sync(() => session.tracking.putBack(execution.finish()))))
     )
   })
 
