@@ -1,5 +1,37 @@
+import { arch, cpus, platform, totalmem } from "node:os"
 import { parseArgs } from "node:util"
-import { placeholderNode } from "uniflow"
+import { durableSteps, restore } from "./durableSteps.ts"
+import { largeValues } from "./largeValues.ts"
+import type { Line } from "./Line.ts"
+import { metricPoints } from "./metricPoints.ts"
+import { startUp } from "./startUp.ts"
 
-const { values } = parseArgs({ options: { only: { type: "string" } } })
-console.log(`bench ${values.only ?? "all"}: ${placeholderNode}`)
+const benchmarks: Readonly<Record<string, (rounds: number) => Promise<ReadonlyArray<Line>>>> = {
+  steps: durableSteps,
+  restore,
+  large: largeValues,
+  points: metricPoints,
+  start: startUp
+}
+
+const { values } = parseArgs({
+  options: { only: { type: "string", multiple: true }, rounds: { type: "string", default: "5" }, help: { type: "boolean", default: false } }
+})
+const names = values.only ?? Object.keys(benchmarks)
+const unknown = names.filter((name) => !Object.hasOwn(benchmarks, name))
+const rounds = Number(values.rounds)
+
+if (values.help || unknown.length > 0 || !(rounds >= 3)) {
+  if (unknown.length > 0) console.error(`There is no benchmark "${unknown.join("\", \"")}".`)
+  if (!(rounds >= 3)) console.error("--rounds must be at least 3: the figures are medians.")
+  console.error(`npm run bench [-- --only NAME]... [--rounds N]   NAME: ${Object.keys(benchmarks).join(", ")}`)
+  process.exitCode = values.help ? 0 : 2
+} else {
+  console.error(`${cpus().length} x ${cpus()[0]?.model ?? "?"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}, node ${process.versions.node}`)
+  for (const name of names) {
+    for (const line of await benchmarks[name]!(rounds)) {
+      console.log(JSON.stringify(line))
+      if (line.holds === false) process.exitCode = 1
+    }
+  }
+}

@@ -1,3 +1,39 @@
-export * from "@uniflow/compare"
-export * from "@uniflow/core"
-export * from "@uniflow/node"
+export { compare, type Comparison } from "@uniflow/compare"
+export {
+  type ArtifactContent,
+  CheckpointMisuse,
+  CheckpointNotFound,
+  CorruptArtifact,
+  CrashLoop,
+  CurrentRun,
+  type Decision,
+  Explanation,
+  InvalidInput,
+  InvalidPipeline,
+  Metrics,
+  OutcomeUnknown,
+  Pipeline,
+  type Reason,
+  RunEvent,
+  RunInterrupted,
+  RunIsActive,
+  RunNotFound,
+  RunParamsChanged,
+  type RunError,
+  type RunRecord,
+  type RunResult,
+  RunView,
+  Step,
+  type StepContext,
+  StepFailed,
+  StepTimedOut,
+  StoreError,
+  StrictMismatch,
+  Tracker,
+  UnsavableValue
+} from "@uniflow/core"
+export { Schema } from "effect"
+export * from "./CheckpointEnabledPipeline.ts"
+export * from "./CompareRuns.ts"
+export * from "./PipelineCheckpoint.ts"
+export * as Uniflow from "./Uniflow.ts"

@@ -1,0 +1,85 @@
+/**
+ * UniFlow on this machine: a folder with a SQLite database and artifacts as files. The default, without any server.
+ *
+ * Opening is lazy: the folder and the database are made at the first use.
+ */
+import process from "node:process"
+import { Runner, type StoreError, Uniflow } from "@uniflow/core"
+import { Effect, Layer } from "effect"
+import * as CborCodec from "./CborCodec.ts"
+import * as FileArtifactStore from "./FileArtifactStore.ts"
+import * as NodePlatform from "./NodePlatform.ts"
+import * as SqliteRunStore from "./SqliteRunStore.ts"
+import * as UniflowDirectory from "./UniflowDirectory.ts"
+
+export interface OpenOptions<S = never, E = never> {
+  /** The folder that holds everything. Default: `UNIFLOW_DIR`, else `.uniflow` in the root of the workspace. */
+  readonly directory?: string | undefined
+  /** Services that steps written as Effects require. */
+  readonly layer?: Layer.Layer<S, E> | undefined
+  /**
+   * While runs are under way, let Ctrl-C and SIGTERM interrupt them and wait until their records are consistent,
+   * unless the application listens to these signals itself. Default true.
+   */
+  readonly handleSignals?: boolean | undefined
+}
+
+/** All of UniFlow's services on a folder of this machine. */
+export const layer = (options: Pick<OpenOptions, "directory"> = {}): Layer.Layer<Uniflow.Services | UniflowDirectory.UniflowDirectory, StoreError> => {
+  const directory = UniflowDirectory.layer({ directory: options.directory })
+  const platform = NodePlatform.layer.pipe(Layer.provideMerge(directory))
+  const stores = Layer.mergeAll(SqliteRunStore.layerDirectory, FileArtifactStore.layer, CborCodec.layer).pipe(Layer.provideMerge(platform))
+  return Runner.layer.pipe(Layer.provideMerge(stores))
+}
+
+const signals = ["SIGINT", "SIGTERM"] as const
+
+/** Interrupts runs when the process is asked to stop, then lets the signal do what it does. */
+const guardSignals = (interrupt: (why: string) => Promise<void>): ((active: boolean) => void) => {
+  const listener = (signal: NodeJS.Signals): void => {
+    for (const one of signals) process.off(one, listener)
+    void interrupt(`the process received ${signal}`).finally(() => process.kill(process.pid, signal))
+  }
+  return (active) => {
+    for (const signal of signals) {
+      process.off(signal, listener)
+      if (active && process.listenerCount(signal) === 0) process.once(signal, listener)
+    }
+  }
+}
+
+const make = <S, E>(options: OpenOptions<S, E>): Uniflow.Uniflow<S> => {
+  const base = layer({ directory: options.directory })
+  // Without a layer of the user's, S is never: there is nothing to add.
+  const all = (options.layer === undefined ? base : Layer.mergeAll(base, options.layer)) as Layer.Layer<Uniflow.Services | S, StoreError | E>
+  let guard: (active: boolean) => void = () => {}
+  const uniflow = Uniflow.make<S, StoreError | E>(all, { onActive: (active) => guard(active) })
+  if (options.handleSignals !== false) guard = guardSignals((why) => uniflow.interrupt(why))
+  return uniflow
+}
+
+/**
+ * Opens UniFlow on a folder of this machine. Close it at the end (`close`, or `await using`).
+ *
+ * Rejects with `StoreError` when the folder is one that the next build would delete, or on a network file system.
+ */
+export const open = async <S = never, E = never>(options: OpenOptions<S, E> = {}): Promise<Uniflow.Uniflow<S>> => {
+  await Effect.runPromise(UniflowDirectory.make({ directory: options.directory }))
+  return make(options)
+}
+
+const shared = Symbol.for("@uniflow/node/NodeUniflow/shared")
+
+/**
+ * The instance that a whole process shares: opened at its first use, the same after a hot reload, and never what
+ * keeps the process alive. One for each folder.
+ */
+export const lazy = <S = never, E = never>(options: OpenOptions<S, E> = {}): Uniflow.Uniflow<S> => {
+  const registry = ((globalThis as { [shared]?: Map<string, Uniflow.Uniflow<S>> })[shared] ??= new Map())
+  const key = options.directory ?? ""
+  const known = registry.get(key)
+  if (known !== undefined) return known
+  const uniflow = make({ handleSignals: false, ...options })
+  registry.set(key, uniflow)
+  return uniflow
+}
