@@ -31,7 +31,7 @@ import { makeFolder, operate, syncFolder, unlessMissing, withFile } from "./inte
 import { eachPiece, gather, pieceBytes, readInto, writePiece } from "./internal/filePieces.ts"
 import { sweepTemporaryFiles, temporaryName } from "./internal/temporaryFiles.ts"
 import { hasher } from "./NodeHasher.ts"
-import * as NodeProcessIdentity from "./NodeProcessIdentity.ts"
+import { UniflowDirectory } from "./UniflowDirectory.ts"
 
 export interface FileArtifactStoreOptions {
   /** The folder that holds `objects`; made when the first artifact is put. */
@@ -397,6 +397,11 @@ const wrongHash = (sizeBytes: number): string =>
 /** File times hold fractions of milliseconds that come from rounding alone. */
 const refreshedAtMs = (info: Stats): number => Math.round(info.mtimeMs)
 
-/** An `ArtifactStore` of files in a folder. */
-export const layer = (options: FileArtifactStoreOptions): Layer.Layer<ArtifactStore> =>
-  Layer.effect(ArtifactStore, make(options)).pipe(Layer.provide(NodeProcessIdentity.layer))
+/** An `ArtifactStore` of files in the folder in use. */
+export const layer: Layer.Layer<ArtifactStore, never, UniflowDirectory> = Layer.effect(
+  ArtifactStore,
+  Effect.flatMap(UniflowDirectory, ({ ensure, path }) => make({ directory: path, prepare: ensure }))
+)
+
+/** An `ArtifactStore` of files in a folder of its own. */
+export const layerFolder = (options: FileArtifactStoreOptions): Layer.Layer<ArtifactStore> => Layer.effect(ArtifactStore, make(options))

@@ -11,12 +11,12 @@ import { existsSync, realpathSync } from "node:fs"
 import { readdir, writeFile } from "node:fs/promises"
 import { dirname, join, resolve, sep } from "node:path"
 import process from "node:process"
+import { WorkspaceRoot } from "@uniflow/code"
 import { StoreError } from "@uniflow/core"
 import { Context, Effect, Layer } from "effect"
 import { type FileError, storeErrorOf } from "./internal/fileErrors.ts"
 import { makeFolder, operate } from "./internal/fileOperations.ts"
 import { networkFileSystem } from "./internal/networkFileSystem.ts"
-import { workspaceRoot } from "./internal/workspaceRoot.ts"
 
 export interface UniflowDirectoryOptions {
   /** The folder itself (not the project's); relative to the working directory. */
@@ -79,7 +79,7 @@ const choose = (options: UniflowDirectoryOptions): { readonly path: string; read
         + `(a standalone Next server changes into .next/standalone). ${wayOut}, such as the .uniflow folder of the project`
     )
   }
-  const { path, mark } = workspaceRoot(cwd)
+  const { path, mark } = WorkspaceRoot.find(cwd)
   return {
     path: join(path, ".uniflow"),
     why: mark === undefined

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type ArtifactStoreService, FaultPoints, ProcessIdentity, StoreError } from "@uniflow/core"
 import { Effect, Fiber, Result, Stream } from "effect"
+import { artifactStoreSuite } from "@uniflow/testkit"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { FileArtifactStore, NodeHasher, NodeProcessIdentity } from "../src/index.ts"
 import { temporaryName } from "../src/internal/temporaryFiles.ts"
@@ -29,6 +30,21 @@ const reasonOf = async (effect: Effect.Effect<unknown, unknown>): Promise<string
   if (Result.isSuccess(result)) return "success"
   return result.failure instanceof StoreError ? result.failure.reason : String((result.failure as { reason?: unknown }).reason)
 }
+
+artifactStoreSuite({
+  name: "files",
+  store: Effect.gen(function*() {
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "uniflow-suite-"))),
+      (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+    )
+    const path = (digest: string) => join(folder, "objects", digest.slice(0, 2), digest.slice(2))
+    return {
+      open: FileArtifactStore.make({ directory: folder }),
+      corrupt: (digest, mutate) => Effect.sync(() => writeFileSync(path(digest), mutate(readFileSync(path(digest)))))
+    }
+  })
+})
 
 describe("what was put is there", () => {
   it("under its SHA-256, whatever it came as, and once", async () => {
