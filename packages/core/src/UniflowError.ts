@@ -197,12 +197,13 @@ export class StoreError extends Data.TaggedError("StoreError")<{
 
 /** One line about anything that was thrown. */
 export const describe = (cause: unknown): string => {
-  if (cause instanceof Error) return cause.message === "" ? cause.name : cause.message
   if (typeof cause === "string") return cause
   try {
+    if (cause instanceof Error) return cause.message === "" ? cause.name : String(cause.message)
+    if (typeof cause !== "object" || cause === null) return String(cause)
     return JSON.stringify(cause) ?? String(cause)
   } catch {
-    return Object.prototype.toString.call(cause)
+    return "something that cannot be shown"
   }
 }
 

@@ -5,10 +5,10 @@ import { StepTimedOut } from "../UniflowError.ts"
 export const GRACE_MS = 5_000
 
 /** Waits for a Promise; when interrupted aborts the signal and gives it a moment to settle. */
-const awaited = (promise: PromiseLike<unknown>, controller: AbortController): Effect.Effect<unknown, unknown> =>
-  Effect.callback<unknown, unknown>((resume) => {
+const awaited = (promise: PromiseLike<unknown>, controller: AbortController): Effect.Effect<unknown> =>
+  Effect.callback<unknown>((resume) => {
     const settled = Promise.resolve(promise)
-    settled.then((value) => resume(Effect.succeed(value)), (error: unknown) => resume(Effect.fail(error)))
+    settled.then((value) => resume(Effect.succeed(value)), (error: unknown) => resume(Effect.die(error)))
     return Effect.suspend(() => {
       controller.abort()
       return Effect.promise(() => settled.then(() => {}, () => {})).pipe(Effect.interruptible, Effect.timeoutOption(GRACE_MS), Effect.asVoid)
@@ -16,8 +16,8 @@ const awaited = (promise: PromiseLike<unknown>, controller: AbortController): Ef
   })
 
 /**
- * The one bridge from a step's function into Effect: it may return a value, a Promise or an Effect. What it throws,
- * rejects or fails with is the error.
+ * The one bridge from a step's function into Effect: it may return a value, a Promise or an Effect. An Effect's failure
+ * stays one, typed; what is thrown or rejected has no type and becomes a defect.
  */
 export const invoke = (f: () => unknown, controller: AbortController): Effect.Effect<unknown, unknown, unknown> =>
   Effect.suspend((): Effect.Effect<unknown, unknown, unknown> => {
@@ -25,7 +25,7 @@ export const invoke = (f: () => unknown, controller: AbortController): Effect.Ef
     try {
       returned = f()
     } catch (error) {
-      return Effect.fail(error)
+      return Effect.die(error)
     }
     if (Effect.isEffect(returned)) {
       return Effect.onInterrupt(returned, () => Effect.sync(() => controller.abort()))
