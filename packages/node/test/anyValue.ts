@@ -4,7 +4,7 @@
  * A graph is drawn as a list of nodes whose parts are primitives or the numbers of nodes; then the objects are made,
  * and then filled, so that any node can hold any other, itself included.
  */
-import fc from "fast-check"
+import * as fc from "fast-check"
 
 const primitive: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(undefined, null, true, false, NaN, Infinity, -Infinity, 0, -0, 1e300, 2 ** 53, 2 ** 53 - 1, -(2 ** 53), -(2 ** 53) + 1, 2 ** 32, 1.5, 5e-324),

@@ -10,7 +10,7 @@ import { Result } from "effect"
 import { CborInput, Malformed } from "./cborInput.ts"
 import { LARGE_BYTES, MAJOR } from "./cborSink.ts"
 import { MAX_DEPTH, TAG } from "./cborTags.ts"
-import { errorKinds } from "./errorKinds.ts"
+import { errorKinds, hiddenOfErrors } from "./errorKinds.ts"
 import { bufferKind, dataViewKind, littleEndian, type TypedArrayKind, typedArrayByTag, typedArrayKinds } from "./typedArrays.ts"
 
 /** Stands for a shared object that is being read and does not exist yet. */
@@ -54,7 +54,7 @@ class Reader {
       case MAJOR.array:
         return this.array(argument, share)
       case MAJOR.map:
-        return this.properties(this.own({}, share), argument)
+        return this.object(argument, share)
       default:
         return this.own(this.copy(input.take(argument)), share)
     }
@@ -89,11 +89,17 @@ class Reader {
     return array
   }
 
+  private object(count: number, share: number): object {
+    this.enter()
+    const object = this.properties(this.own({}, share), count)
+    this.leave()
+    return object
+  }
+
   /** Reads so many properties into an object. */
   properties<A extends object>(object: A, count: number, enumerable = true): A {
     const input = this.input
     input.need(count * 2)
-    this.enter()
     let before = -1
     for (let i = 0; i < count; i++) {
       const at = input.offset
@@ -105,7 +111,6 @@ class Reader {
       if (enumerable && !inherited) (object as Record<string, unknown>)[key] = value
       else Object.defineProperty(object, key, { value, enumerable, configurable: true, writable: true })
     }
-    this.leave()
     return object
   }
 
@@ -352,7 +357,14 @@ for (const { name, make } of errorKinds) {
     const error = reader.own(make(), share)
     for (const key of Reflect.ownKeys(error)) Reflect.deleteProperty(error, key)
     reader.properties(error, reader.input.head(MAJOR.map), false)
-    return reader.properties(error, reader.input.head(MAJOR.map))
+    const hidden = Object.getOwnPropertyNames(error)
+    if (!hidden.every((key) => hiddenOfErrors.has(key))) reader.input.fail("an error hides a property that errors do not have")
+    const visible = reader.properties({}, reader.input.head(MAJOR.map))
+    for (const key of Object.getOwnPropertyNames(visible)) {
+      if (hidden.includes(key)) reader.input.fail("an error has a property twice")
+      Object.defineProperty(error, key, Object.getOwnPropertyDescriptor(visible, key)!)
+    }
+    return error
   })
 }
 for (const kind of [...typedArrayKinds, bufferKind, dataViewKind]) {

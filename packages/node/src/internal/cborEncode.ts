@@ -12,7 +12,7 @@ import { Result } from "effect"
 import { cborOptions } from "./cborOptions.ts"
 import { CborSink, LARGE_BYTES, MAJOR } from "./cborSink.ts"
 import { MAX_DEPTH, PADDING, TAG } from "./cborTags.ts"
-import { errorKinds, stackGetter } from "./errorKinds.ts"
+import { errorKinds, hiddenOfErrors, stackGetter } from "./errorKinds.ts"
 import { describePrototype, hasOnlyElements, hiddenNature, isOnlyBytes } from "./nature.ts"
 import { shapeOf } from "./objectShape.ts"
 import { sharedRegions, type SharedRegion } from "./sharedMemory.ts"
@@ -408,9 +408,6 @@ const mapSize = getterOf(Map.prototype, "size")
 const setValues = Set.prototype.values
 const setSize = getterOf(Set.prototype, "size")
 const dateTime = Date.prototype.getTime
-
-/** Own properties that errors have without their being enumerable. */
-const hiddenOfErrors = new Set(["name", "message", "stack", "cause", "errors"])
 
 /** What writes values of each prototype; every other prototype is refused. */
 const writers = new Map<object, Write>()

@@ -22,3 +22,6 @@ export const errorKinds: ReadonlyArray<ErrorKind> = [
 
 /** Newer V8 gives every error its stack through this one getter; older ones as a data property. */
 export const stackGetter: (() => unknown) | undefined = Object.getOwnPropertyDescriptor(new Error(), "stack")?.get
+
+/** Own properties that errors have without their being enumerable. */
+export const hiddenOfErrors: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "errors"])
