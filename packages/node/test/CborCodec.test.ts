@@ -152,10 +152,19 @@ describe("what is saved comes back equal", () => {
   })
 
   it("keys that a frozen prototype or a setter would catch are set as own properties", () => {
-    Object.defineProperty(Object.prototype, "trap", { configurable: true, set: () => expect.fail("the setter ran"), get: () => 1 })
+    const value = { trap: 2 }
+    const bytes = bytesOf(value)
+    expect(valueOf(bytes)).toEqual(value)
+    let ran = false
+    Reflect.defineProperty(Object.prototype, "trap", {
+      configurable: true,
+      set: () => {
+        ran = true
+      }
+    })
     try {
-      const value = Object.create(Object.prototype, { trap: { value: 2, enumerable: true, configurable: true, writable: true } })
-      expect(Object.getOwnPropertyDescriptor(again(value), "trap")?.value).toBe(2)
+      expect(Object.getOwnPropertyDescriptor(valueOf(bytes), "trap")?.value).toBe(2)
+      expect(ran).toBe(false)
     } finally {
       Reflect.deleteProperty(Object.prototype, "trap")
     }
@@ -234,7 +243,7 @@ describe("what cannot be saved is refused, with its place", () => {
     ["a key that is a symbol", { a: withSymbol }, "$.a[Symbol(s)]", /symbol/],
     ["a symbol on an array", Object.assign([1], { [Symbol("s")]: 1 }), "$[Symbol(s)]", /symbol/],
     ["a class instance", { "a b": [new Foo()] }, "$[\"a b\"][0]", /instance of Foo/],
-    ["an instance of a class without a name", new (class {})(), "$", /unnamed class/],
+    ["an instance of a class without a name", new (class { a = 1 })(), "$", /unnamed class/],
     ["a Promise", { p: Promise.resolve(1) }, "$.p", /Promise/],
     ["a WeakMap", new WeakMap(), "$", /WeakMap/],
     ["a WeakRef", new WeakRef({}), "$", /WeakRef/],
@@ -390,7 +399,7 @@ describe("bytes that are not a value are refused", () => {
     ["a repeated key of a Map", "d90103a201010102"],
     ["a repeated element of a Set", "d90102820101"],
     ["a text that is not UTF-8", "61ff"],
-    ["a long text that is not UTF-8", "7818" + "61".repeat(23) + "ff"],
+    ["a long text that is not UTF-8", "781861".repeat(23) + "ff"],
     ["surrogates in UTF-8", "63eda080"],
     ["WTF-8 that could be UTF-8", "d901114161"],
     ["WTF-8 with a pair in two halves", "d9011146eda0bdedb880"],
@@ -400,7 +409,7 @@ describe("bytes that are not a value are refused", () => {
     ["a time between milliseconds", "c1fb3ff0000000000001"],
     ["a time out of range", "c1fb430c6bf526340001"],
     ["a text that is no URL", "d8206161"],
-    ["a URL that is not as it would be", "d820" + "6f" + Buffer.from("HTTP://a.b/c%d1").toString("hex")],
+    ["a URL that is not as it would be", "d8206f" + Buffer.from("HTTP://a.b/c%d1").toString("hex")],
     ["a text that is no expression", "d9524a82612860"],
     ["flags that are none", "d9524a8261616178"],
     ["bytes that end within an element", "d8564101"],
@@ -416,9 +425,9 @@ describe("bytes that are not a value are refused", () => {
     ["an array shorter than its elements", "d81b8365417272617901a10101"],
     ["an array longer than arrays are", "d81b836541727261791b0000000100000000a0"],
     ["elements out of order", "d81b8365417272617905a202010101"],
-    ["a view past its memory", "d81b846a55696e7438417272617942010201" + "02"],
-    ["a view of no memory", "d81b846a55696e7438417272617901" + "0000"],
-    ["a view that is not aligned", "d81b846b55696e7431364172726179" + "440000000001" + "01"],
+    ["a view past its memory", "d81b846a55696e743841727261794201020102"],
+    ["a view of no memory", "d81b846a55696e74384172726179010000"],
+    ["a view that is not aligned", "d81b846b55696e743136417272617944000000000101"],
     ["an error with a property that errors do not hide", "d81b83654572726f72a1617801a0"],
     ["an error with a property twice", "d81b83654572726f72a1646e616d6501a1646e616d6501"],
     ["padding where it has no use", "d9d9f700"],

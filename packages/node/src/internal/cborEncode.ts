@@ -10,7 +10,7 @@ import { writeBigInt, writeFloat, writeInt, writeString, writeTag } from "cbor2/
 import { describe, type Encoded, type Unsavable } from "@uniflow/core"
 import { Result } from "effect"
 import { cborOptions } from "./cborOptions.ts"
-import { CborSink, LARGE_BYTES, MAJOR } from "./cborSink.ts"
+import { LARGE_BYTES, MAJOR, takeSink } from "./cborSink.ts"
 import { MAX_DEPTH, PADDING, TAG } from "./cborTags.ts"
 import { errorKinds, hiddenOfErrors, stackGetter } from "./errorKinds.ts"
 import { describePrototype, hasOnlyElements, hiddenNature, isOnlyBytes } from "./nature.ts"
@@ -35,7 +35,7 @@ const itself: Place = { place: "" }
 type Write = (walk: Walk, value: object) => void
 
 class Walk {
-  sink = new CborSink()
+  readonly sink = takeSink()
   /** Where the walk is: the first `depth` segments. */
   readonly path: Array<Segment> = []
   depth = 0

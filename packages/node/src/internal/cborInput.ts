@@ -37,6 +37,15 @@ const KEYS = 1024
 const keyTexts: Array<string> = Array.from({ length: KEYS }, () => "")
 /** Keys that assignment would treat in its own way (`__proto__`) or may not (what a frozen prototype has). */
 const keyIsInherited = new Uint8Array(KEYS)
+let inheritedNames = 0
+
+/** Forgets the keys when something was added to what all objects inherit from. */
+const checkInherited = (): void => {
+  const names = Object.getOwnPropertyNames(Object.prototype).length
+  if (names === inheritedNames) return
+  inheritedNames = names
+  keyTexts.fill("")
+}
 
 export class CborInput {
   readonly bytes: Uint8Array
@@ -52,6 +61,7 @@ export class CborInput {
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    checkInherited()
   }
 
   fail(reason: string): never {

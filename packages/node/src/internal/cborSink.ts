@@ -31,26 +31,21 @@ const makePiece = (sizeBytes: number): Piece => {
   }
 }
 
-// Most values are small: the memory they are written in is kept, and their bytes are copied out of it.
-let spare: Piece | undefined
-
 export class CborSink extends Writer {
   private readonly done: Array<Uint8Array> = []
   private doneBytes = 0
   private bytes: Uint8Array
   private buffer: Buffer
   private view: DataView
-  private piece: Piece
   private begin = 0
   private at = 0
 
   constructor() {
     super({ chunkSize: 8 })
-    this.piece = spare ?? makePiece(SMALLEST_PIECE)
-    spare = undefined
-    this.bytes = this.piece.bytes
-    this.buffer = this.piece.buffer
-    this.view = this.piece.view
+    const piece = makePiece(SMALLEST_PIECE)
+    this.bytes = piece.bytes
+    this.buffer = piece.buffer
+    this.view = piece.view
   }
 
   /** Bytes written so far. */
@@ -164,7 +159,8 @@ export class CborSink extends Writer {
     const sizeBytes = this.length
     if (this.done.length === 0 && this.bytes.length === SMALLEST_PIECE) {
       const bytes = this.bytes.slice(0, this.at)
-      spare = this.piece
+      this.clear()
+      spare = this
       return { segments: [bytes], sizeBytes }
     }
     this.close()
@@ -178,10 +174,10 @@ export class CborSink extends Writer {
   private next(sizeBytes: number): void {
     const wanted = Math.max(sizeBytes, Math.min(this.bytes.length * 4, LARGE_BYTES))
     this.close()
-    this.piece = makePiece(wanted)
-    this.bytes = this.piece.bytes
-    this.buffer = this.piece.buffer
-    this.view = this.piece.view
+    const piece = makePiece(wanted)
+    this.bytes = piece.bytes
+    this.buffer = piece.buffer
+    this.view = piece.view
     this.begin = 0
     this.at = 0
   }
@@ -192,4 +188,14 @@ export class CborSink extends Writer {
     this.doneBytes += this.at - this.begin
     this.begin = this.at
   }
+}
+
+// Most values are small: the sink they are written in is kept, and their bytes are copied out of it.
+let spare: CborSink | undefined
+
+/** An empty sink. */
+export const takeSink = (): CborSink => {
+  const sink = spare ?? new CborSink()
+  spare = undefined
+  return sink
 }

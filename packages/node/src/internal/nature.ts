@@ -59,7 +59,8 @@ export const hasOnlyElements = (value: ReadonlyArray<unknown>): boolean => {
   const count = value.length
   if (count > MANY && inspectExtras(value) === printed.replaceAll(printedCount, String(count))) return isComplete(value)
   const names = Object.getOwnPropertyNames(value)
-  return names.length === count + 1 && (count === 0 || names[count - 1] === String(count - 1))
+  // Indexes come first: `length` at this place means that there are as many as there can be.
+  return names.length === count + 1 && names[count] === "length"
 }
 
 /** Whether a view has no properties besides its elements. */
