@@ -2,8 +2,8 @@ import { type Code, CodeVersion, Step } from "@uniflow/core"
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { ShallowCodeVersion } from "../src/index.ts"
-import byDefault, { helper, train } from "./vitest-helper.ts"
-import * as all from "./vitest-helper.ts"
+import byDefault, { helper, train } from "./scoring.ts"
+import * as all from "./scoring.ts"
 
 const service = Effect.runSync(Effect.provide(CodeVersion, ShallowCodeVersion.layer()))
 const codeOf = (step: Step.Any): Promise<Code> => {

@@ -62,7 +62,7 @@ const hashOf = (bytes: Encoded): string => {
 }
 
 const notThere = <A>(effect: Effect.Effect<A, FileError>): Effect.Effect<A | undefined, FileError> =>
-  Effect.catch(effect, (error) => error.code === "ENOENT" ? Effect.succeed(undefined) : Effect.fail(error))
+  Effect.catchIf(effect, (error) => error.code === "ENOENT", () => Effect.succeed(undefined))
 
 /** A file that is being written. */
 interface Unnamed {

@@ -36,7 +36,7 @@ const mostTries = 3
 const missing = new Set(["ENOENT", "ENOTDIR", "ELOOP"])
 
 const orMissing = <A>(effect: Effect.Effect<A, FileError>): Effect.Effect<A | undefined, FileError> =>
-  Effect.catch(effect, (error) => missing.has(error.code ?? "") ? Effect.succeed(undefined) : Effect.fail(error))
+  Effect.catchIf(effect, (error) => missing.has(error.code ?? ""), () => Effect.succeed(undefined))
 
 const isSame = (a: BigIntStats, b: BigIntStats): boolean =>
   a.ino === b.ino && a.dev === b.dev && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs

@@ -77,6 +77,16 @@ function* readAll(file: SpillFile): Generator<Uint8Array> {
   }
 }
 
+/** The byte strings in bytes that hold nothing but whole ones. */
+function* partsOf(bytes: Uint8Array): Generator<Uint8Array> {
+  let at = 0
+  while (at < bytes.length) {
+    const end = at + headBytes + new DataView(bytes.buffer, bytes.byteOffset).getUint32(at)
+    yield bytes.slice(at + headBytes, end)
+    at = end
+  }
+}
+
 /** A spill into a folder; one that is not there is made where the folder above it is, else the system's is used. */
 export const make = (folder: string, self: ProcessIdentityService["self"]): { readonly open: () => SpillBuffer } => {
   const place = (): string => {
@@ -128,17 +138,13 @@ export const make = (folder: string, self: ProcessIdentityService["self"]): { re
         return sizeBytes
       },
       *drain() {
-        const [taken, last] = [opened, gathered?.slice(0, gatheredBytes)]
+        const [taken, last] = [opened, gathered?.slice(0, gatheredBytes) ?? new Uint8Array(0)]
         opened = undefined
         gatheredBytes = 0
         sizeBytes = 0
         try {
           if (taken !== undefined) yield* readAll(taken.file)
-          for (let at = 0; last !== undefined && at < last.length;) {
-            const length = new DataView(last.buffer).getUint32(at)
-            yield last.slice(at + headBytes, at + headBytes + length)
-            at += headBytes + length
-          }
+          yield* partsOf(last)
         } finally {
           if (taken !== undefined) discard(taken)
         }

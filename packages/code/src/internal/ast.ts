@@ -42,7 +42,7 @@ export const unwrap = (node: Node): Node => {
 }
 
 /** Whether a node is nothing but types. */
-export const isTypeOnly = (node: Node): boolean =>
+const isTypeOnly = (node: Node): boolean =>
   (node.type.startsWith("TS") && !typeWrappers.has(node.type) && !runtimeTypes.has(node.type))
   || node["declare"] === true
   || node["importKind"] === "type" || node["exportKind"] === "type"

@@ -8,7 +8,7 @@
 import { child, childrenOf, isFunction, isLoop, isPlainName, list, nameOf, type Node, unwrap } from "./ast.ts"
 
 /** A declared name. */
-export interface Binding {
+interface Binding {
   readonly name: string
   readonly scope: Scope
   readonly kind: "import" | "constant" | "variable" | "function" | "class" | "parameter"
@@ -35,7 +35,7 @@ export interface Scope {
 }
 
 /** A use of a name, or of a value that a function takes from where it stands. */
-export interface Reference {
+interface Reference {
   readonly name: string
   readonly node: Node
   readonly scope: Scope

@@ -37,10 +37,9 @@ export const syncFolder = (path: string): Effect.Effect<void, FileError> =>
 export const makeFolder = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void, FileError> {
   const first = yield* operate(() => mkdir(path, { recursive: true }))
   // One that stood there already may be another process's, not durable yet.
-  let above = dirname(path)
-  yield* syncFolder(above)
-  while (first !== undefined && above !== dirname(first) && above !== dirname(above)) {
-    above = dirname(above)
+  const top = dirname(first ?? path)
+  for (let above = dirname(path);; above = dirname(above)) {
     yield* syncFolder(above)
+    if (above === top || above === dirname(above)) return
   }
 })

@@ -7,7 +7,7 @@
  */
 import { isSecretName } from "@uniflow/core"
 
-export const redacted = "[redacted]"
+const redacted = "[redacted]"
 
 /** A shorter value would take ordinary words and numbers out of texts. */
 const shortestValue = 8

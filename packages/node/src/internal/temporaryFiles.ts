@@ -17,7 +17,7 @@ export const temporaryName = (self: ProcessIdentityService["self"]): string =>
   [self.nonce, String(self.pid), self.bootId, self.pidNamespace, self.processStart, String(++count)].map(encodeURIComponent).join(",") + suffix
 
 /** The owner that a temporary file's name tells; undefined for a name that is not of this kind. */
-export const ownerOf = (name: string): Holder | undefined => {
+const ownerOf = (name: string): Holder | undefined => {
   if (!name.endsWith(suffix)) return undefined
   const fields = name.slice(0, -suffix.length).split(",").map((field) => {
     try {
