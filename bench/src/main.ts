@@ -1,17 +1,15 @@
 import { arch, cpus, platform, totalmem } from "node:os"
 import { parseArgs } from "node:util"
-import { durableSteps, restore } from "./durableSteps.ts"
-import { largeValues } from "./largeValues.ts"
 import type { Line } from "./Line.ts"
-import { metricPoints } from "./metricPoints.ts"
-import { startUp } from "./startUp.ts"
 
-const benchmarks: Readonly<Record<string, (rounds: number) => Promise<ReadonlyArray<Line>>>> = {
-  steps: durableSteps,
-  restore,
-  large: largeValues,
-  points: metricPoints,
-  start: startUp
+type Benchmark = (rounds: number) => Promise<ReadonlyArray<Line>>
+
+const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  steps: async () => (await import("./durableSteps.ts")).durableSteps,
+  restore: async () => (await import("./durableSteps.ts")).restore,
+  large: async () => (await import("./largeValues.ts")).largeValues,
+  points: async () => (await import("./metricPoints.ts")).metricPoints,
+  start: async () => (await import("./startUp.ts")).startUp
 }
 
 const { values } = parseArgs({
@@ -29,7 +27,7 @@ if (values.help || unknown.length > 0 || !(rounds >= 3)) {
 } else {
   console.error(`${cpus().length} x ${cpus()[0]?.model ?? "?"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}, node ${process.versions.node}`)
   for (const name of names) {
-    for (const line of await benchmarks[name]!(rounds)) {
+    for (const line of await (await benchmarks[name]!())(rounds)) {
       console.log(JSON.stringify(line))
       if (line.holds === false) process.exitCode = 1
     }

@@ -167,7 +167,10 @@ export interface RunStoreService {
    * too and leaves the run's status as it is. Renewal is no change of the run: `revision` stays.
    */
   readonly claim: (request: ClaimRequest) => Effect.Effect<Claim, RunIsActive | RunNotFound | StoreError, Scope.Scope>
-  /** Records changes of one run together, durably, in their order. No changes: tells whether the token still holds. */
+  /**
+   * Records changes of one run together, durably, in their order; commits are recorded in the order in which they were
+   * asked for. No changes: tells whether the token still holds.
+   */
   readonly commit: (writer: Writer, changes: ReadonlyArray<Change>) => Effect.Effect<void, StoreError>
   /** Records what needs no lease, all of it or nothing; an unknown run is `false`. */
   readonly annotate: (runId: string, annotations: ReadonlyArray<Annotation>) => Effect.Effect<boolean, StoreError>

@@ -16,7 +16,6 @@ import { History } from "./internal/History.ts"
 import { loadOutput } from "./internal/manifest.ts"
 import type { RunMode } from "./internal/matching.ts"
 import { Objects } from "./internal/Objects.ts"
-import * as Outbox from "./internal/Outbox.ts"
 import * as params from "./internal/params.ts"
 import { planSteps, type PlannedStep } from "./internal/plan.ts"
 import { FLUSH_MS, RunSession } from "./internal/RunSession.ts"
@@ -127,6 +126,8 @@ export const make = Effect.gen(function*() {
   const identity = yield* ProcessIdentity
   const spill = yield* Spill
   const ambience = yield* StepAmbience
+  // Shared by all runs: what one found damaged is not tried again by the next.
+  const objects = new Objects(store, artifactStore, codec, hasher)
 
   const sourcesOf = (prepared: Prepared, secretKey: Uint8Array): ComponentSources => ({
     hasher,
@@ -173,7 +174,7 @@ export const make = Effect.gen(function*() {
     return { runId: before.id, before, params: decoded, seed: before.seed, history: yield* store.steps(before.id), secretKey: secret }
   })
 
-  const planOf = (pipeline: Pipeline.Any, prepared: Prepared & { readonly secretKey: Uint8Array }, options: RunOptions, objects: Objects) =>
+  const planOf = (pipeline: Pipeline.Any, prepared: Prepared & { readonly secretKey: Uint8Array }, options: RunOptions) =>
     planSteps(pipeline, {
       history: new History(prepared.history),
       sources: sourcesOf(prepared, prepared.secretKey),
@@ -190,7 +191,6 @@ export const make = Effect.gen(function*() {
     attempt: number,
     durationMs: number,
     records: ReadonlyMap<AnyStep, StepRecord>,
-    objects: Objects,
     warnings: ReadonlyArray<string>
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError> {
     const loaded = new Map<AnyStep, unknown>()
@@ -204,11 +204,10 @@ export const make = Effect.gen(function*() {
     pipeline: P,
     before: RunRecord,
     prepared: Prepared & { readonly secretKey: Uint8Array },
-    options: RunOptions,
-    objects: Objects
+    options: RunOptions
   ): Effect.fn.Return<RunResult.RunResult<P> | undefined, RunError> {
     const begun = yield* Clock.currentTimeMillis
-    const planned = yield* planOf(pipeline, prepared, options, objects)
+    const planned = yield* planOf(pipeline, prepared, options)
     if (!planned.every((step) => step.action === "restore")) return undefined
     let seq = prepared.history.at(-1)?.seq ?? 0
     const records = new Map<AnyStep, StepRecord>()
@@ -230,21 +229,20 @@ export const make = Effect.gen(function*() {
     }
     options.onStart?.({ runId: before.id, attempt })
     const ended = yield* Clock.currentTimeMillis
-    return yield* result(pipeline, before, attempt, ended - begun, records, objects, [])
+    return yield* result(pipeline, before, attempt, ended - begun, records, [])
   })
 
   const work = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     pipeline: P,
     prepared: Prepared & { readonly secretKey: Uint8Array },
-    options: RunOptions,
-    objects: Objects
+    options: RunOptions
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
     const clock = yield* Clock.Clock
     const now = (): number => clock.currentTimeMillisUnsafe()
     const begun = now()
     const experiment = prepared.before?.experiment ?? options.experiment ?? pipeline.experiment
     if (options.mode === "strict" && prepared.before !== undefined) {
-      const known = (yield* planOf(pipeline, prepared, options, objects)).filter((step) => step.mismatch)
+      const known = (yield* planOf(pipeline, prepared, options)).filter((step) => step.mismatch)
       if (known.length > 0) {
         return yield* new StrictMismatch({
           runId: prepared.runId,
@@ -282,7 +280,6 @@ export const make = Effect.gen(function*() {
       }
     }
     options.onStart?.({ runId: prepared.runId, attempt: claim.attempt })
-    const outbox = yield* Outbox.make(store, { runId: prepared.runId, token: claim.token })
     const records = claim.created ? [] : yield* store.steps(prepared.runId)
     const left = claim.created ? [] : yield* store.active(prepared.runId)
     const tracking = new TrackingBuffer({
@@ -309,7 +306,7 @@ export const make = Effect.gen(function*() {
       store,
       files,
       artifactStore,
-      outbox
+      token: claim.token
     })
     const end = (status: Exclude<RunStatus, "pending" | "running">, error: unknown, failedStep: string | null): Effect.Effect<void, StoreError> =>
       Effect.andThen(session.flush(), Effect.suspend(() =>
@@ -322,7 +319,6 @@ export const make = Effect.gen(function*() {
           failedStep
         }])))
     const stop = { requested: false }
-    const damaged = new Set<string>()
     const steps = new StepRunner({
       session,
       sources: sourcesOf(prepared, prepared.secretKey),
@@ -333,7 +329,6 @@ export const make = Effect.gen(function*() {
       bridge: yield* FiberSet.makeRuntimePromise(),
       ambience,
       left: new Map(left.map((active) => [active.address, active])),
-      damaged,
       stopping: () => stop.requested
     })
     const graph = Effect.gen(function*() {
@@ -342,7 +337,6 @@ export const make = Effect.gen(function*() {
         if (failure === undefined) return records
         const error = Cause.squash(failure)
         if (!(error instanceof Damaged)) return yield* Effect.failCause(failure as Cause.Cause<Exclude<Cause.Cause.Error<typeof failure>, Damaged>>)
-        damaged.add(error.digest)
         stop.requested = false
       }
     })
@@ -359,7 +353,7 @@ export const make = Effect.gen(function*() {
           : Effect.ignore(end("failed", error, error instanceof StepFailed ? error.step : stepOf(error)))
       }),
       Effect.flatMap((records) =>
-        result(pipeline, { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }, claim.attempt, now() - begun, records, objects, tracking.warnings)
+        result(pipeline, { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }, claim.attempt, now() - begun, records, tracking.warnings)
       )
     )
   })
@@ -390,15 +384,14 @@ export const make = Effect.gen(function*() {
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
     const prepared = yield* prepare(pipeline, given, options)
     const { before } = prepared
-    const objects = new Objects(store, artifactStore, codec, hasher)
     if (before !== undefined && options.automatic === true && before.crashes + (before.status === "running" ? 1 : 0) >= CRASH_LIMIT) {
       return yield* new CrashLoop({ runId: before.id, attempts: before.crashes + 1 })
     }
     if (before?.status === "completed") {
-      const answered = yield* answer(pipeline, before, prepared, options, objects)
+      const answered = yield* answer(pipeline, before, prepared, options)
       if (answered !== undefined) return answered
     }
-    return yield* Effect.scoped(work(pipeline, prepared, options, objects))
+    return yield* Effect.scoped(work(pipeline, prepared, options))
   })
 
   const service: RunnerService = {
@@ -415,7 +408,7 @@ export const make = Effect.gen(function*() {
     plan: (pipeline, given, options = {}) =>
       Effect.gen(function*() {
         const prepared = yield* prepare(pipeline, (given ?? {}) as Loose, options)
-        const steps = yield* planOf(pipeline, prepared, options, new Objects(store, artifactStore, codec, hasher))
+        const steps = yield* planOf(pipeline, prepared, options)
         return { runId: prepared.before?.id, steps }
       })
   }

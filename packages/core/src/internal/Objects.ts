@@ -23,6 +23,8 @@ export class Objects {
   private readonly artifacts: ArtifactStoreService
   readonly codec: CodecService
   private readonly hasher: HasherService
+  /** Digests of outputs that could not be loaded, and were not saved again since. */
+  readonly unusable = new Set<string>()
   private readonly recent = new Map<string, Uint8Array>()
   private recentBytes = 0
 
@@ -57,15 +59,16 @@ export class Objects {
   /** Makes bytes durable, or gives the change that does so together with the record that names them. */
   keep(encoded: Encoded, mediaType = this.codec.mediaType, codec = this.codec.id): Effect.Effect<Saved, StoreError> {
     if (encoded.sizeBytes > INLINE_BYTES) {
-      return Effect.map(this.artifacts.put({ _tag: "Bytes", bytes: encoded }), ({ digest, sizeBytes }) => ({
-        ref: { digest, sizeBytes, codec, mediaType },
-        changes: []
-      }))
+      return Effect.map(this.artifacts.put({ _tag: "Bytes", bytes: encoded }), ({ digest, sizeBytes }) => {
+        this.unusable.delete(digest)
+        return { ref: { digest, sizeBytes, codec, mediaType }, changes: [] }
+      })
     }
     return Effect.sync(() => {
       // A copy: the pieces may share memory with the value, which its owner may go on to change.
       const bytes = Uint8Array.from(joinEncoded(encoded))
       const digest = this.hasher.bytes(bytes)
+      this.unusable.delete(digest)
       this.remember(digest, bytes)
       return { ref: { digest, sizeBytes: bytes.length, codec, mediaType }, changes: [{ _tag: "BlobKept", digest, bytes }] }
     })
@@ -76,6 +79,7 @@ export class Objects {
    * itself; an object outside must have its full length. Content is verified on loading.
    */
   present(ref: OutputRef): Effect.Effect<boolean, StoreError> {
+    if (this.unusable.has(ref.digest)) return Effect.succeed(false)
     return ref.sizeBytes <= INLINE_BYTES
       ? Effect.succeed(true)
       : Effect.map(this.artifacts.size(ref.digest), (size) => size === ref.sizeBytes)

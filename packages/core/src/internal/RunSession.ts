@@ -1,13 +1,12 @@
-import { Effect, Exit, type Scope } from "effect"
+import { Cause, Effect, type Scope, Semaphore } from "effect"
 import type { ArtifactInfo, ArtifactSource, ArtifactStoreService } from "../ArtifactStore.ts"
 import type { HasherService } from "../Hasher.ts"
 import type { ArtifactRecord, CheckpointRecord, ChunkRecord, ParamValues, SeriesRecord, StepRecord } from "../RunRecord.ts"
 import type { Change, RunStoreService } from "../RunStore.ts"
 import type { SourceFilesService } from "../SourceFiles.ts"
-import type { StoreError } from "../UniflowError.ts"
+import { describe, type StoreError } from "../UniflowError.ts"
 import type { History } from "./History.ts"
 import type { Objects } from "./Objects.ts"
-import type { Outbox } from "./Outbox.ts"
 import type { RunParams } from "./params.ts"
 import type { TrackingBuffer } from "./TrackingBuffer.ts"
 
@@ -34,10 +33,12 @@ export class RunSession {
   readonly store: RunStoreService
   private readonly files: SourceFilesService
   private readonly artifactStore: ArtifactStoreService
-  private readonly outbox: Outbox
+  private readonly token: number
   /** Whether an earlier attempt, or this one by now, may have saved manual checkpoints. */
   mayHaveCheckpoints: boolean
   private lastSeq: number
+  private readonly gate = Semaphore.makeUnsafe(1)
+  private busy = false
 
   constructor(options: {
     readonly runId: string
@@ -55,7 +56,7 @@ export class RunSession {
     readonly store: RunStoreService
     readonly files: SourceFilesService
     readonly artifactStore: ArtifactStoreService
-    readonly outbox: Outbox
+    readonly token: number
   }) {
     this.runId = options.runId
     this.pipeline = options.pipeline
@@ -72,7 +73,7 @@ export class RunSession {
     this.store = options.store
     this.files = options.files
     this.artifactStore = options.artifactStore
-    this.outbox = options.outbox
+    this.token = options.token
     this.mayHaveCheckpoints = options.attempt > 1
     this.lastSeq = options.history.lastSeq
   }
@@ -81,27 +82,33 @@ export class RunSession {
     return this.params.recorded
   }
 
-  submit(changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> {
-    return this.outbox.submit(changes)
-  }
+  /** Records changes durably, after everything submitted before them. */
+  readonly submit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> =>
+    this.store.commit({ runId: this.runId, token: this.token }, changes)
 
   /** Records the outcome of a step with everything that belongs to it; `items` are outcomes that it is made of. */
   record(record: Outcome, changes: ReadonlyArray<Change>, items: ReadonlyArray<Outcome> = []): Effect.Effect<StepRecord, StoreError> {
     return Effect.suspend(() => {
       const numbered = [...items, record].map((outcome): StepRecord => {
-        this.tracking.forget(`active ${outcome.address}`)
         return { ...outcome, runId: this.runId, seq: ++this.lastSeq, attempt: this.attempt }
       })
       const recorded = numbered.map((one) => ({ _tag: "StepRecorded" as const, record: one }))
-      return Effect.map(this.outbox.submit([...changes, ...recorded]), () => {
+      return Effect.map(this.submit([...changes, ...recorded]), () => {
         for (const one of numbered) this.history.add(one)
         return numbered.at(-1)!
       })
     })
   }
 
-  unspill(): Effect.Effect<void, StoreError> {
-    return this.tracking.unspill(this.outbox)
+  /**
+   * Takes what has to be recorded, once nothing tracked is spilled or under way: were a commit that is under way to
+   * fail, what it held would be missing from this one.
+   */
+  collect<A>(take: () => A): Effect.Effect<A, StoreError> {
+    const { tracking } = this
+    const taken: Effect.Effect<A, StoreError> = Effect.suspend(() =>
+      tracking.isSpilled ? Effect.flatMap(tracking.unspill(this.submit), () => taken) : Effect.sync(take))
+    return Effect.suspend(() => (this.busy || tracking.isSpilled ? this.exclusively(taken) : Effect.succeed(take())))
   }
 
   /** Records what is tracked, again and again; what cannot be recorded is kept and reported. */
@@ -111,16 +118,25 @@ export class RunSession {
 
   flush(): Effect.Effect<void> {
     const { tracking } = this
-    return Effect.exit(this.unspill()).pipe(
-      Effect.flatMap(() => {
-        const changes = tracking.drain()
-        return changes.length === 0 ? Effect.succeed(Exit.void) : Effect.map(Effect.exit(this.submit(changes)), (exit) => {
-          if (Exit.isFailure(exit)) tracking.putBack(changes)
-          return exit
-        })
-      }),
-      Effect.asVoid
+    const drained = Effect.suspend(() => {
+      const { changes, putBack } = tracking.drain()
+      return changes.length === 0 ? Effect.void : Effect.onError(this.submit(changes), (cause) => Effect.sync(() => putBack({ lines: !isRefused(cause) })))
+    })
+    return this.exclusively(Effect.andThen(Effect.suspend(() => tracking.unspill(this.submit)), drained)).pipe(
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.interrupt
+          : Effect.sync(() => tracking.warn(`What was tracked could not be recorded when it should have been: ${describe(Cause.squash(cause))}`)))
     )
+  }
+
+  private exclusively<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return this.gate.withPermit(Effect.suspend(() => {
+      this.busy = true
+      return Effect.ensuring(effect, Effect.sync(() => {
+        this.busy = false
+      }))
+    }))
   }
 
   putArtifact(source: ArtifactSource): Effect.Effect<ArtifactInfo, StoreError> {
@@ -153,3 +169,7 @@ export class RunSession {
     return this.files.digest(path)
   }
 }
+
+/** Lines that a commit recorded though it seemed to fail are refused ever after. */
+const isRefused = (cause: Cause.Cause<StoreError>): boolean =>
+  cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error.reason === "NotPermitted")

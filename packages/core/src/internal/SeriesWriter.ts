@@ -63,6 +63,11 @@ export class SeriesWriter {
     }
   }
 
+  /** Lets `take` give the open chunk once more. */
+  touch(): void {
+    this.changed = true
+  }
+
   private open(): PointChunk.Points {
     return {
       indexes: this.indexes.subarray(0, this.filled),

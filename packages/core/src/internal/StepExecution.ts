@@ -27,7 +27,7 @@ export interface ExecutionSubject {
   readonly step: string
   readonly generation: number
   /** Fingerprint that manual checkpoints answer to. */
-  readonly checkpointFingerprint: string
+  readonly checkpointFingerprint: () => string
   readonly checkpoints: Fields
   readonly keep: number
   /** Whether an earlier execution may have left points under the same generation. */
@@ -36,32 +36,26 @@ export interface ExecutionSubject {
 
 /** One execution of one step: its manual checkpoints, points, artifacts, random numbers and lines. */
 export class StepExecution {
-  readonly random: SeededStream
   readonly checkpoint: PipelineCheckpointService
   private readonly session: RunSession
   private readonly subject: ExecutionSubject
   private readonly logger
   private readonly writers = new Map<string, SeriesWriter>()
-  private artifacts: Array<Change> = []
-  /** Changes that must precede the first recorded points: they rewind what an earlier execution left. */
-  private opening: Array<Change> = []
+  private readonly artifacts: Array<Change> = []
+  /** Whether something was tracked that a checkpoint loaded from now on could no longer rewind. */
   private opened = false
   private closed = false
   private known: Array<CheckpointRecord> | undefined
   private loaded: CheckpointRecord | undefined
   private versions: Record<string, number> = {}
   private seq = 0
+  private stream: SeededStream | undefined
 
   constructor(session: RunSession, subject: ExecutionSubject) {
     this.session = session
     this.subject = subject
-    this.random = new SeededStream(initialState(session.hasher, session.seed, subject.address))
-    if (subject.leftovers) this.opening = [{ _tag: "GenerationCleared", address: subject.address, generation: subject.generation }]
-    this.logger = session.tracking.logger(subject.address, subject.generation, this.writers, () => {
-      const opening = this.opening
-      this.opening = []
-      return opening
-    })
+    this.logger = session.tracking.logger(subject.address, subject.generation, this.writers)
+    if (subject.leftovers) this.logger.open([{ _tag: "GenerationCleared", address: subject.address, generation: subject.generation }])
     this.checkpoint = {
       save: (name, value) => this.save(name, value),
       load: <T>(name: string) => this.load<T>(name),
@@ -81,6 +75,16 @@ export class StepExecution {
           return session.submit([{ _tag: "CheckpointRemoved", address: subject.address, name }])
         })
     }
+  }
+
+  /** Random numbers of this execution; the stream is made when the first is asked for. */
+  get random(): SeededStream {
+    return this.stream ??= new SeededStream(initialState(this.session.hasher, this.session.seed, this.subject.address))
+  }
+
+  /** Whether the execution drew a random number, now or before the checkpoint that it loaded. */
+  get drew(): boolean {
+    return this.stream?.drawn === true
   }
 
   /** Logs a point of each series. */
@@ -136,14 +140,21 @@ export class StepExecution {
     for (const metrics of found) this.log(metrics, undefined)
   }
 
-  /** What has to be recorded with the outcome, once nothing is spilled; nothing is taken after it. */
+  /** What has to be recorded with the outcome; nothing is taken after it. */
   finish(): Array<Change> {
-    const changes = [...this.session.tracking.drain(), ...this.opening, ...this.artifacts]
+    const changes = [...this.logger.take({ always: true }), ...this.artifacts, ...this.session.tracking.drainLines()]
     this.close()
     return changes
   }
 
-  /** Gives up: nothing more is taken. */
+  /** What is kept of an execution that came to nothing. What an earlier one left stays, unless points went over it. */
+  abandon(): Array<Change> {
+    const changes = [...this.logger.take({ always: false }), ...this.artifacts, ...this.session.tracking.drainLines()]
+    this.close()
+    return changes
+  }
+
+  /** Nothing more is taken. */
   close(): void {
     this.closed = true
     this.logger.close()
@@ -156,8 +167,9 @@ export class StepExecution {
   private answering(): Effect.Effect<ReadonlyArray<CheckpointRecord>, StoreError> {
     if (this.known !== undefined) return Effect.succeed(this.known)
     if (!this.session.mayHaveCheckpoints && !this.subject.leftovers) return Effect.succeed(this.known = [])
+    const fingerprint = this.subject.checkpointFingerprint()
     return Effect.map(this.session.checkpoints(this.subject.address), (records) =>
-      this.known ??= records.filter((record) => record.fingerprint === this.subject.checkpointFingerprint))
+      this.known ??= records.filter((record) => record.fingerprint === fingerprint))
   }
 
   private readonly newest = Effect.fnUntraced(function*(
@@ -167,7 +179,7 @@ export class StepExecution {
     if (this.closed) return yield* this.ended("checkpoint.load")
     if (this.opened) {
       return yield* new CheckpointMisuse({
-        issue: `Step "${this.subject.step}" loads checkpoint "${name}" after it has logged metric points; load first, so that the points can go on from there.`
+        issue: `Step "${this.subject.step}" loads checkpoint "${name}" after it has logged metric points or saved artifacts with another checkpoint; load first, so that they can go on from there.`
       })
     }
     return (yield* this.answering()).findLast((record) => record.name === name)
@@ -224,7 +236,7 @@ export class StepExecution {
         if (artifact.createdAtMs <= record.savedAtMs) opening.push({ _tag: "ArtifactNamed", record: { ...artifact, generation } })
       }
     }
-    this.opening = opening
+    this.logger.open(opening)
   })
 
   private readonly resume = Effect.fnUntraced(function*(this: StepExecution, series: SeriesRecord, count: number, nextIndex: number, copy: boolean) {
@@ -254,7 +266,7 @@ export class StepExecution {
     for (const [key, writer] of this.writers) {
       Object.defineProperty(points, key, { value: { count: writer.count, nextIndex: writer.nextIndex }, enumerable: true })
     }
-    return { points, random: this.random.drawn ? this.random.state : null, versions: this.versions }
+    return { points, random: this.drew ? this.random.state : null, versions: this.versions }
   }
 
   private readonly save = Effect.fnUntraced(function*(
@@ -284,7 +296,6 @@ export class StepExecution {
     encoded: Encoded
   ) {
     const { ref, changes } = yield* this.session.objects.keep(encoded)
-    yield* this.session.unspill()
     const { address, generation, checkpointFingerprint, keep } = this.subject
     const record: CheckpointRecord = {
       runId: this.session.runId,
@@ -292,14 +303,20 @@ export class StepExecution {
       name,
       version,
       seq,
-      fingerprint: checkpointFingerprint,
+      fingerprint: checkpointFingerprint(),
       generation,
       attempt: this.session.attempt,
       output: ref,
       position,
       savedAtMs: this.session.now()
     }
-    yield* this.session.submit([...this.session.tracking.drain(), ...changes, { _tag: "CheckpointSaved", record, keep }])
+    const tracked = yield* this.session.collect(() => {
+      // The artifacts put so far belong to the checkpoint; what an earlier execution left goes before them.
+      const artifacts = this.artifacts
+      if (artifacts.length > 0) this.opened = true
+      return [...this.logger.take({ always: artifacts.length > 0 }), ...artifacts, ...this.session.tracking.drainLines()]
+    })
+    yield* this.session.submit([...tracked, ...changes, { _tag: "CheckpointSaved", record, keep }])
     const others = (yield* this.answering()).filter((one) => one.name !== name || (one.version < version && one.version > version - keep))
     this.known = [...others, record]
   })

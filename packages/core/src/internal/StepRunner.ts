@@ -1,14 +1,10 @@
-import { Cause, Context, Duration, Effect, Exit, Random, Result, type Semaphore } from "effect"
-import { CurrentRun } from "../CurrentRun.ts"
+import { Cause, Context, Duration, Effect, Exit, Result, type Semaphore } from "effect"
 import type { Reason } from "../Decision.ts"
 import * as Fingerprint from "../Fingerprint.ts"
-import { PipelineCheckpoint } from "../PipelineCheckpoint.ts"
 import { inputsOf } from "../Pipeline.ts"
 import type { ActiveStep, FingerprintComponents, LogLevel, OutputRef, StepRecord } from "../RunRecord.ts"
 import type { Any as AnyStep, Retry } from "../Step.ts"
 import type { StepAmbienceService } from "../StepAmbience.ts"
-import type { StepContext, StepLog } from "../StepContext.ts"
-import { Tracker } from "../Tracker.ts"
 import {
   CheckpointMisuse,
   CorruptArtifact,
@@ -23,6 +19,7 @@ import {
 } from "../UniflowError.ts"
 import { cachedFrom, copyFrom } from "./copyFrom.ts"
 import { type ComponentSources, define, type OwnComponents, ownComponents } from "./components.ts"
+import { type Bridge, ExecutionContext, services, StepSignal } from "./ExecutionContext.ts"
 import { isGeneration } from "./History.ts"
 import { invoke, timed } from "./invoke.ts"
 import { addressOf, encodeManifest, loadOutput, type ManifestItem } from "./manifest.ts"
@@ -51,9 +48,6 @@ export type StepError =
   | StoreError
   | Damaged
 
-/** Runs an Effect for a step's function, as a Promise. */
-export type Bridge = <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
-
 export interface StepRunnerOptions {
   readonly session: RunSession
   readonly sources: ComponentSources
@@ -65,8 +59,6 @@ export interface StepRunnerOptions {
   readonly ambience: StepAmbienceService
   /** Steps that an earlier attempt left unfinished, by address. */
   readonly left: ReadonlyMap<string, ActiveStep>
-  /** Digests of outputs that cannot be loaded. */
-  readonly damaged: Set<string>
   /** Whether a step has failed, so that no further work is begun. */
   readonly stopping: () => boolean
 }
@@ -79,7 +71,7 @@ interface Unit {
   readonly wanted: Wanted
   readonly reasons: ReadonlyArray<Reason>
   readonly inputs: ReadonlyMap<string, OutputRef>
-  readonly item?: { readonly value: unknown }
+  readonly item?: { readonly value: unknown; readonly again: Effect.Effect<unknown, Damaged | StoreError> }
 }
 
 /** Resolves steps of one attempt: restores what answers, takes from other runs what may be taken, executes the rest. */
@@ -148,7 +140,6 @@ export class StepRunner {
     const found = yield* match(outcomes, wanted, session.objects, {
       mode: options.mode,
       rerun: options.rerun.has(step.name),
-      damaged: options.damaged,
       interrupted: options.left.has(address)
     })
     if (found.found !== undefined) return yield* this.restore(found.found, found.reasons, found.trusted)
@@ -220,7 +211,7 @@ export class StepRunner {
     for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {
       if (record.runId === session.runId || !Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) continue
       if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
-      if (this.options.damaged.has(record.output!.digest)) continue
+      if (session.objects.unusable.has(record.output!.digest)) continue
       const copied = yield* copyFrom(session, record, address)
       if (copied === undefined) continue
       const outcome = cachedFrom(session, record, address, found.reasons.filter((reason) => reason.component !== "first"))
@@ -237,24 +228,28 @@ export class StepRunner {
     const { session, options } = this
     const begun = session.now()
     this.showActive(unit, begun, null, null)
-    const over = yield* this.input(definition.over!, unit.inputs.get("over")!)
+    const overRef = unit.inputs.get("over")!
+    const over = yield* this.input(definition.over!, overRef)
     if (!Array.isArray(over)) {
       return yield* this.failed(step.name, new InvalidInput({ what: `Step "${step.name}"`, issue: `it goes over the output of "${definition.over!.name}", which is not an array` }), undefined)
     }
     const { over: _, ...inputDigests } = components.inputs
     const inputs = new Map([...unit.inputs].filter(([name]) => name !== "over"))
     const occurrences = new Map<string, number>()
-    const items: Array<{ readonly value: unknown; readonly address: string; readonly components: FingerprintComponents }> = []
-    for (const value of over) {
-      const encoded = yield* session.objects.encode(`An item of step "${step.name}"`, value, undefined)
+    const items: Array<{ readonly item: NonNullable<Unit["item"]>; readonly address: string; readonly components: FingerprintComponents }> = []
+    // As they are saved, before the schema of the step that made them: that is their content.
+    const saved = (yield* this.input(definition.over!, overRef, "plain")) as ReadonlyArray<unknown>
+    for (const [i, value] of over.entries()) {
+      const encoded = yield* session.objects.encode(`Item ${i} of step "${step.name}"`, saved[i], undefined)
       const digest = session.objects.digest(encoded)
       const occurrence = (occurrences.get(digest) ?? 0) + 1
       occurrences.set(digest, occurrence)
-      items.push({ value, address: addressOf(step.name, digest, occurrence), components: { ...components, inputs: { ...inputDigests, item: digest } } })
+      const again = Effect.map(this.input(definition.over!, overRef), (all) => (all as ReadonlyArray<unknown>)[i])
+      items.push({ item: { value, again }, address: addressOf(step.name, digest, occurrence), components: { ...components, inputs: { ...inputDigests, item: digest } } })
     }
     let done = 0
     const one = Effect.fnUntraced(function*(this: StepRunner, item: (typeof items)[number]): Effect.fn.Return<StepRecord, StepError, unknown> {
-      const decided = yield* this.decide(step, item.address, item.components, inputs, { value: item.value })
+      const decided = yield* this.decide(step, item.address, item.components, inputs, item.item)
       const record = "seq" in decided ? decided : yield* this.execute(decided)
       this.showActive(unit, begun, ++done, items.length)
       return record
@@ -280,14 +275,14 @@ export class StepRunner {
       const count = records.filter((record) => record.decision === decision).length
       return count === 0 ? [] : [`${count} ${decision}`]
     })
-    yield* session.unspill()
+    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainLines()))
     return yield* session.record({
       ...this.base(unit, begun),
       reasons: [...unit.reasons, { component: "items", note: [...counts, ...(failures === 0 ? [] : [`${failures} failed`])].join(", ") || "none" }],
       status: "completed",
       seed: records.some((record) => record.seed !== null) ? session.seed : null,
       output: ref
-    }, [...session.tracking.drain(), ...changes])
+    }, [...tracked, ...changes])
   })
 
   /** Executes a step or an item, with its retries, and records the outcome. */
@@ -297,32 +292,47 @@ export class StepRunner {
     const { session } = this
     if (this.options.stopping()) return yield* Effect.interrupt
     const begun = session.now()
-    const values: Record<string, unknown> = {}
-    for (const [name, input] of Object.entries(definition.inputs)) define(values, name, yield* this.input(input, unit.inputs.get(name)!))
-    if (definition.when !== undefined && !(yield* this.when(unit, values))) return yield* this.skip(unit, begun)
+    const inputs = yield* this.inputs(unit)
+    if (definition.when !== undefined) {
+      const wanted = yield* Effect.exit(this.when(unit, inputs))
+      if (Exit.isFailure(wanted)) return yield* this.recordFailure(unit, begun, 0, wanted.cause)
+      if (!wanted.value) return yield* this.skip(unit, begun)
+    }
     yield* this.begin(unit, begun)
     for (let retries = 0;; retries++) {
-      const exit = yield* Effect.exit(this.attempt(unit, values, retries, begun))
+      // A try may have changed what it was given: the next one gets its own copies.
+      const tried = retries === 0 ? unit : yield* this.afresh(unit)
+      const exit = yield* Effect.exit(this.attempt(tried, retries === 0 ? inputs : yield* this.inputs(unit), retries, begun))
       if (Exit.isSuccess(exit)) return exit.value
-      if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
-      const { retry } = definition
-      if (retry === undefined || retries >= retry.times || !mayRetry(retry, Cause.squash(exit.cause))) {
-        return yield* this.recordFailure(unit, begun, retries, exit.cause)
-      }
-      yield* Effect.sleep(retryDelay(retry, retries))
+      const again = definition.retry !== undefined && retries < definition.retry.times
+        ? yield* Effect.exit(Effect.sync(() => mayRetry(definition.retry!, Cause.squash(exit.cause))))
+        : Exit.succeed(false)
+      if (Exit.isFailure(again)) return yield* this.recordFailure(unit, begun, retries, again.cause)
+      if (!again.value) return yield* this.recordFailure(unit, begun, retries, exit.cause)
+      yield* Effect.sleep(retryDelay(definition.retry!, retries))
     }
   })
 
-  private input(step: AnyStep, ref: OutputRef): Effect.Effect<unknown, Damaged | StoreError> {
-    return Effect.catchTag(loadOutput(this.session.objects, step, ref), "CorruptArtifact", (error) => Effect.fail(new Damaged(error.digest)))
+  private readonly inputs = Effect.fnUntraced(function*(this: StepRunner, unit: Unit): Effect.fn.Return<Record<string, unknown>, Damaged | StoreError> {
+    const values: Record<string, unknown> = {}
+    for (const [name, input] of Object.entries(unit.step.definition.inputs)) define(values, name, yield* this.input(input, unit.inputs.get(name)!))
+    return values
+  })
+
+  /** The unit with a copy of its own of the item. */
+  private afresh(unit: Unit): Effect.Effect<Unit, Damaged | StoreError> {
+    const { item } = unit
+    return item === undefined ? Effect.succeed(unit) : Effect.map(item.again, (value) => ({ ...unit, item: { ...item, value } }))
   }
 
-  private when(unit: Unit, inputs: Record<string, unknown>): Effect.Effect<boolean, StepError> {
+  private input(step: AnyStep, ref: OutputRef, form?: "plain"): Effect.Effect<unknown, Damaged | StoreError> {
+    return Effect.catchTag(loadOutput(this.session.objects, step, ref, form), "CorruptArtifact", (error) => Effect.fail(new Damaged(error.digest)))
+  }
+
+  private when(unit: Unit, inputs: Record<string, unknown>): Effect.Effect<boolean, unknown> {
     const { when } = unit.step.definition
-    return (invoke(() => when!({ inputs, params: this.paramsOf(unit.step) } as never), new AbortController()) as Effect.Effect<unknown, unknown>).pipe(
-      Effect.mapError((cause) => this.failed(unit.address, cause, undefined)),
-      Effect.map((answer) => answer === true)
-    )
+    const asked = invoke(() => when!({ inputs, params: this.paramsOf(unit.step) } as never), new StepSignal(), () => Context.empty())
+    return Effect.map(asked as Effect.Effect<unknown, unknown>, (answer) => answer === true)
   }
 
   private readonly skip = Effect.fnUntraced(function*(this: StepRunner, unit: Unit, begun: number): Effect.fn.Return<StepRecord, StepError> {
@@ -363,6 +373,12 @@ export class StepRunner {
     this.session.tracking.later(`active ${unit.address}`, { _tag: "StepActive", active: this.active(unit, begun, done, total, message) })
   }
 
+  /** Takes what is tracked, to be recorded with an outcome, which need not be shown as being executed any more. */
+  private settle<A>(unit: Unit, take: () => A): A {
+    this.session.tracking.forget(`active ${unit.address}`)
+    return take()
+  }
+
   /** Progress that is no number says nothing, and is not shown. */
   private showProgress(unit: Unit, begun: number, done: number, total: number | undefined, message: string | undefined): void {
     if (!Number.isFinite(done)) return
@@ -389,27 +405,31 @@ export class StepRunner {
       address,
       step: step.name,
       generation: session.history.next(address),
-      checkpointFingerprint: unit.wanted.code.kind === "unknown"
-        ? `unknown ${session.runId} ${session.attempt}`
-        : Fingerprint.checkpointHash(session.hasher, step.name, unit.components, definition.checkpointsIgnore),
+      checkpointFingerprint: () => this.checkpointFingerprint(unit),
       checkpoints: definition.checkpoints,
       keep: definition.keep,
       leftovers: session.attempt > 1 || retry > 0
     })
-    const controller = new AbortController()
-    const context = this.context(unit, inputs, execution, controller.signal, begun)
+    const signal = new StepSignal()
+    const parts = {
+      session,
+      execution,
+      signal,
+      bridge: options.bridge,
+      inputs,
+      params: this.paramsOf(step),
+      address,
+      item: unit.item,
+      idempotencyKey: () => this.idempotencyKey(address),
+      progress: (done: number, total: number | undefined, message: string | undefined) => this.showProgress(unit, begun, done, total, message)
+    }
+    const context = new ExecutionContext(parts)
     const print = definition.console ? (level: LogLevel, message: string): void => execution.line(level, message) : undefined
-    const work = invoke(() => options.ambience.around({ context, print }, () => definition.run(context as never)), controller).pipe(
-      Effect.provideContext(this.services(unit, execution, controller.signal, begun, context.idempotencyKey)),
-      Effect.provideService(Random.Random, {
-        nextDoubleUnsafe: () => execution.random.next(),
-        nextIntUnsafe: () => execution.random.int(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
-      })
-    )
+    const work = invoke(() => options.ambience.around({ context, print }, () => definition.run(context as never)), signal, () => services(parts))
     return yield* timed(work, address, definition.timeoutMs, session.now).pipe(
       Effect.flatMap((value) => this.recordSuccess(unit, execution, value, retry, begun)),
       // What was tracked before a failure is kept, too; a retry begins by rewinding it.
-      Effect.onError(() => Effect.andThen(Effect.ignore(session.unspill()), Effect.sync(() => session.tracking.putBack(execution.finish()))))
+      Effect.onError(() => Effect.andThen(Effect.ignore(session.collect(() => session.tracking.leave(execution.abandon()))), Effect.sync(() => execution.close())))
     )
   })
 
@@ -425,14 +445,14 @@ export class StepRunner {
     execution.trackOutput(value)
     const encoded = yield* session.objects.encode(`Output of step "${unit.address}"`, value, unit.step.definition.output)
     const { ref, changes } = yield* session.objects.keep(encoded)
-    yield* session.unspill()
+    const tracked = yield* session.collect(() => this.settle(unit, () => execution.finish()))
     return yield* Effect.uninterruptible(session.record({
       ...this.base(unit, begun),
       status: "completed",
-      seed: execution.random.drawn ? session.seed : null,
+      seed: execution.drew ? session.seed : null,
       output: ref,
       retries
-    }, [...execution.finish(), ...changes]))
+    }, [...tracked, ...changes]))
   })
 
   private readonly recordFailure = Effect.fnUntraced(function*(
@@ -452,13 +472,13 @@ export class StepRunner {
       yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, message) }])
       return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
     }
-    yield* session.unspill()
+    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainLines()))
     yield* session.record({
       ...this.base(unit, begun),
       status: "failed",
       retries,
       error: storedError(error, session.redact)
-    }, session.tracking.drain())
+    }, tracked)
     return yield* Effect.fail(reported)
   })
 
@@ -494,73 +514,18 @@ export class StepRunner {
     return params
   }
 
+  private checkpointFingerprint(unit: Unit): string {
+    const { step, wanted, components } = unit
+    const { checkpointsIgnore } = step.definition
+    return wanted.code.kind === "unknown"
+      ? `unknown ${this.session.runId} ${this.session.attempt}`
+      : checkpointsIgnore.length === 0
+      ? wanted.fingerprint
+      : Fingerprint.checkpointHash(this.session.hasher, step.name, components, checkpointsIgnore)
+  }
+
   private idempotencyKey(address: string): string {
     return this.session.hasher.text(`uniflow idempotency 1\n${this.session.runId}\n${address}\n${this.reruns(address)}`).slice(0, 32)
-  }
-
-  /** What a step's function is given. */
-  private context(unit: Unit, inputs: Record<string, unknown>, execution: StepExecution, signal: AbortSignal, begun: number): StepContext {
-    const { bridge } = this.options
-    const { checkpoint } = execution
-    const line = (level: "debug" | "info" | "warn" | "error") => (message: string): void => execution.line(level, message)
-    const log: StepLog = Object.assign(line("info"), { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") })
-    return {
-      inputs,
-      params: this.paramsOf(unit.step),
-      ...(unit.item === undefined ? {} : { item: unit.item.value }),
-      signal,
-      runId: this.session.runId,
-      step: unit.address,
-      attempt: this.session.attempt,
-      checkpoint: {
-        save: (name: string, value: unknown) => bridge(checkpoint.save(name, value)),
-        load: <T>(name: string) => bridge(checkpoint.load<T>(name)),
-        latest: <T>(name: string) => bridge(checkpoint.latest<T>(name)),
-        exists: (name) => bridge(checkpoint.exists(name)),
-        list: (name) => bridge(checkpoint.list(name)),
-        remove: (name) => bridge(checkpoint.remove(name))
-      },
-      metrics: { log: (values, options) => execution.log(values, options?.index) },
-      artifacts: { put: (name, content, options) => bridge(execution.put(name, content, options?.mediaType)) },
-      random: execution.random,
-      log,
-      progress: (done, total, message) => this.showProgress(unit, begun, done, total, message),
-      idempotencyKey: this.idempotencyKey(unit.address)
-    }
-  }
-
-  /** The services that a step's Effect may use. */
-  private services(
-    unit: Unit,
-    execution: StepExecution,
-    signal: AbortSignal,
-    begun: number,
-    idempotencyKey: string
-  ): Context.Context<CurrentRun | PipelineCheckpoint | Tracker> {
-    const { session } = this
-    return Context.make(CurrentRun, {
-      runId: session.runId,
-      pipeline: session.pipeline,
-      experiment: session.experiment,
-      step: unit.address,
-      attempt: session.attempt,
-      seed: session.seed,
-      idempotencyKey,
-      signal
-    }).pipe(
-      (context) => Context.add(context, PipelineCheckpoint, execution.checkpoint),
-      (context) =>
-        Context.add(context, Tracker, {
-          metrics: (values, options) =>
-            Effect.try({
-              try: () => execution.log(values, options?.index),
-              catch: (error) => error instanceof InvalidInput ? error : new InvalidInput({ what: "metrics", issue: String(error) })
-            }),
-          log: (message, level) => Effect.sync(() => execution.line(level ?? "info", message)),
-          artifact: (name, content, options) => execution.put(name, content, options?.mediaType),
-          progress: (done, total, message) => Effect.sync(() => this.showProgress(unit, begun, done, total, message))
-        })
-    )
   }
 }
 

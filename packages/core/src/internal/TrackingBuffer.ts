@@ -1,9 +1,8 @@
 import { Effect } from "effect"
-import type { LogLevel, LogRecord, SeriesKey, SeriesSummary } from "../RunRecord.ts"
+import type { LogLevel, LogRecord, SeriesSummary } from "../RunRecord.ts"
 import type { Change } from "../RunStore.ts"
 import type { SpillBuffer, SpillService } from "../Spill.ts"
-import type { StoreError } from "../UniflowError.ts"
-import type { Outbox } from "./Outbox.ts"
+import { StoreError } from "../UniflowError.ts"
 import { SeriesWriter } from "./SeriesWriter.ts"
 
 /** Bytes of full chunks that wait in memory before they are spilled. */
@@ -14,18 +13,34 @@ const WAITING_LINES = 10_000
 const LINES = 10_000
 const LINE_LENGTH = 8 * 1024
 
-type Series = Omit<SeriesKey, "runId">
-interface Sealed {
-  readonly execution: number
-  readonly change: Extract<Change, { _tag: "PointsWritten" }>
+type Points = Extract<Change, { _tag: "PointsWritten" }>
+
+/** An execution that may still log points. */
+interface Live {
+  readonly address: string
+  readonly generation: number
+  readonly writers: Map<string, SeriesWriter>
+  /** Changes that must precede its first recorded points. */
+  opening: ReadonlyArray<Change>
+  /** Full chunks that wait. */
+  sealed: Array<Points>
 }
 
 /** Points, of one execution of one step. */
 export interface Logger {
-  readonly series: Map<string, SeriesWriter>
   readonly push: (key: string, value: number, index: number | undefined, timeMs: number) => void
-  /** Takes back everything that was not recorded yet; nothing more is taken. */
+  /** Says what must precede the first recorded points. */
+  readonly open: (changes: ReadonlyArray<Change>) => void
+  /** Takes what waits: the points, and what must precede them; that even where there are none, if asked for. */
+  readonly take: (options: { readonly always: boolean }) => Array<Change>
+  /** Nothing more is taken; what was not taken is given up. */
   readonly close: () => void
+}
+
+/** What is to be recorded, and the way back when it could not be. */
+export interface Drained {
+  readonly changes: ReadonlyArray<Change>
+  readonly putBack: (options: { readonly lines: boolean }) => void
 }
 
 /**
@@ -37,18 +52,16 @@ export class TrackingBuffer {
   private readonly attempt: number
   private readonly spillService: SpillService
   private readonly redact: (text: string) => string
-  private lazy: Array<Change> = []
-  private lazyByKey = new Map<string, Change>()
+  private left: Array<Change> = []
+  private lazy = new Map<string, Change>()
   private logs: Array<LogRecord> = []
   private logSeq: number
   private readonly lines = new Map<string, number>()
   private executions = 0
-  private readonly live = new Map<number, { readonly series: Series; readonly writers: Map<string, SeriesWriter>; readonly opening: () => ReadonlyArray<Change> }>()
-  private sealed: Array<Sealed> = []
+  private readonly live = new Map<number, Live>()
   private sealedBytes = 0
   private spill: SpillBuffer | undefined
-  /** What could not be kept, in words; shown with the run's result. */
-  readonly warnings: Array<string> = []
+  private readonly warned = new Set<string>()
 
   constructor(options: {
     readonly runId: string
@@ -64,36 +77,47 @@ export class TrackingBuffer {
     this.redact = options.redact
   }
 
-  /** Records a change with whatever is recorded next; a later one under the same key replaces it. */
-  later(key: string, change: Change): void {
-    this.lazyByKey.set(key, change)
+  /** What could not be kept, in words; shown with the run's result. */
+  get warnings(): ReadonlyArray<string> {
+    return [...this.warned]
   }
 
-  /** Takes back what waits under a key; tells whether it did. */
-  forget(key: string): boolean {
-    return this.lazyByKey.delete(key)
+  warn(warning: string): void {
+    if (this.warned.size < 100) this.warned.add(warning)
+  }
+
+  /** Records a change with whatever is recorded next; a later one under the same key replaces it. */
+  later(key: string, change: Change): void {
+    this.lazy.set(key, change)
+  }
+
+  /** Takes back what waits under a key. */
+  forget(key: string): void {
+    this.lazy.delete(key)
+  }
+
+  /** Records with whatever is recorded next what an execution leaves that came to nothing. */
+  leave(changes: ReadonlyArray<Change>): void {
+    this.left.push(...changes)
   }
 
   /** Keeps a line of a step's log. */
   line(address: string, level: LogLevel, message: string, atMs: number): void {
     const count = (this.lines.get(address) ?? 0) + 1
     this.lines.set(address, count)
-    if (count > LINES || this.logs.length >= WAITING_LINES) {
-      if (count === LINES + 1) this.warnings.push(`Step "${address}" logged more than ${LINES} lines; the rest is not kept.`)
-      return
-    }
+    if (count > LINES) return this.warn(`Step "${address}" logged more than ${LINES} lines; the rest is not kept.`)
+    if (this.logs.length >= WAITING_LINES) return this.warn(`Step "${address}" logged faster than could be recorded; some lines are not kept.`)
     const redacted = this.redact(message)
     const kept = redacted.length > LINE_LENGTH ? `${redacted.slice(0, LINE_LENGTH)}… (${redacted.length} characters)` : redacted
     this.logs.push({ runId: this.runId, seq: this.logSeq++, address, attempt: this.attempt, atMs, level, message: kept })
   }
 
-  /** Begins to take points of an execution; `opening` are the changes that must precede its first ones. */
-  logger(address: string, generation: number, writers: Map<string, SeriesWriter>, opening: () => ReadonlyArray<Change>): Logger {
+  /** Begins to take points of an execution. */
+  logger(address: string, generation: number, writers: Map<string, SeriesWriter>): Logger {
     const execution = ++this.executions
-    const series = (key: string): Series => ({ address, generation, key })
-    this.live.set(execution, { series: series(""), writers, opening })
+    const live: Live = { address, generation, writers, opening: [], sealed: [] }
+    this.live.set(execution, live)
     return {
-      series: writers,
       push: (key, value, index, timeMs) => {
         let writer = writers.get(key)
         if (writer === undefined) {
@@ -101,65 +125,99 @@ export class TrackingBuffer {
           writers.set(key, writer)
         }
         const full = writer.push(index ?? writer.nextIndex, value, timeMs)
-        if (full !== undefined) this.keep({ execution, change: { _tag: "PointsWritten", series: series(key), chunks: [full.chunk], summary: full.summary } })
+        if (full === undefined) return
+        live.sealed.push({ _tag: "PointsWritten", series: { address, generation, key }, chunks: [full.chunk], summary: full.summary })
+        this.sealedBytes += full.chunk.bytes.length
+        if (this.sealedBytes >= MEMORY_BYTES) this.toSpill()
       },
+      open: (changes) => {
+        live.opening = changes
+      },
+      take: ({ always }) => this.take(live, always),
       close: () => {
         this.live.delete(execution)
-        this.sealed = this.sealed.filter((one) => one.execution !== execution)
+        live.sealed = []
       }
     }
   }
 
-  /** Records spilled points, piece by piece, so that memory stays bounded; then nothing is spilled. */
-  unspill(outbox: Outbox): Effect.Effect<void, StoreError> {
-    const self = this
-    return Effect.gen(function*() {
-      if (self.spill === undefined || self.spill.sizeBytes === 0) return
-      let batch: Array<Change> = []
-      let bytes = 0
-      for (const frame of self.spill.drain()) {
-        const one = decodeFrame(frame)
-        const live = self.live.get(one.execution)
-        if (live === undefined) continue
-        batch.push(...live.opening(), one.change)
-        bytes += frame.length
-        if (bytes < MEMORY_BYTES) continue
-        yield* outbox.submit(batch)
-        batch = []
-        bytes = 0
-      }
-      if (batch.length > 0) yield* outbox.submit(batch)
-    })
+  /** Whether points are spilled; then `unspill` comes before anything is taken. */
+  get isSpilled(): boolean {
+    return this.spill !== undefined && this.spill.sizeBytes > 0
   }
+
+  /** Records spilled points, piece by piece, so that memory stays bounded. Where that fails they wait in memory. */
+  readonly unspill = Effect.fnUntraced(function*(
+    this: TrackingBuffer,
+    submit: (changes: ReadonlyArray<Change>) => Effect.Effect<void, StoreError>
+  ): Effect.fn.Return<void, StoreError> {
+    if (!this.isSpilled) return
+    const frames = this.spill!.drain()[Symbol.iterator]()
+    for (let ended = false; !ended;) {
+      const batch: Array<{ readonly live: Live; readonly change: Points }> = []
+      for (let bytes = 0; bytes < MEMORY_BYTES;) {
+        const next = yield* Effect.try({
+          try: () => frames.next(),
+          catch: (cause) => new StoreError({ reason: "Unknown", what: "Metric points that were spilled cannot be read back", cause })
+        })
+        if (next.done === true) {
+          ended = true
+          break
+        }
+        const { execution, change } = decodeFrame(next.value)
+        const live = this.live.get(execution)
+        if (live !== undefined) batch.push({ live, change })
+        bytes += next.value.length
+      }
+      const openings = new Map([...new Set(batch.map(({ live }) => live))].map((live) => [live, live.opening]))
+      for (const live of openings.keys()) live.opening = []
+      const submitted = submit([...[...openings.values()].flat(), ...batch.map(({ change }) => change)])
+      const recorded: Effect.Effect<void, StoreError> = batch.length === 0 ? Effect.void : submitted
+      yield* Effect.onError(recorded, () =>
+        Effect.sync(() => {
+          for (const [live, opening] of openings) {
+            live.opening = opening
+            live.sealed.unshift(...batch.filter((one) => one.live === live).map(({ change }) => change))
+          }
+          for (let next = frames.next(); next.done !== true; next = frames.next()) {
+            const { execution, change } = decodeFrame(next.value)
+            this.live.get(execution)?.sealed.push(change)
+          }
+        }))
+    }
+  })
 
   /** Takes everything that waits in memory, to be recorded at once and in this order. */
-  drain(): Array<Change> {
-    const changes: Array<Change> = [...this.lazy, ...this.lazyByKey.values()]
-    this.lazy = []
-    this.lazyByKey.clear()
-    for (const { execution, change } of this.sealed) changes.push(...(this.live.get(execution)?.opening() ?? []), change)
-    this.sealed = []
-    this.sealedBytes = 0
-    for (const { series, writers, opening } of this.live.values()) {
-      for (const [key, writer] of writers) {
-        const open = writer.take()
-        if (open === undefined) continue
-        changes.push(...opening(), {
-          _tag: "PointsWritten",
-          series: { ...series, key },
-          chunks: open.chunk === undefined ? [] : [open.chunk],
-          summary: open.summary
-        })
+  drain(): Drained {
+    const { left, lazy, logs } = this
+    this.left = []
+    this.lazy = new Map()
+    this.logs = []
+    const taken = [...this.live.values()].map((live) => ({ live, opening: live.opening, sealed: live.sealed, changes: this.take(live, false) }))
+    return {
+      changes: [...left, ...lazy.values(), ...taken.flatMap(({ changes }) => changes), ...linesOf(logs)],
+      putBack: (options) => {
+        this.left = [...left, ...this.left]
+        this.lazy = new Map([...lazy, ...this.lazy])
+        if (options.lines) this.logs = [...logs, ...this.logs]
+        for (const { live, opening, sealed, changes } of taken) {
+          if (changes.length === 0) continue
+          live.opening = opening
+          live.sealed = [...sealed, ...live.sealed]
+          // The newest figures follow the full chunks, whose own are those of an earlier moment.
+          for (const writer of live.writers.values()) writer.touch()
+        }
       }
     }
-    if (this.logs.length > 0) changes.push({ _tag: "LogsAdded", logs: this.logs })
-    this.logs = []
-    return changes
   }
 
-  /** Puts back what could not be recorded, so that it is tried again. */
-  putBack(changes: ReadonlyArray<Change>): void {
-    this.lazy = [...changes, ...this.lazy]
+  /** Takes what waits besides points. */
+  drainLines(): Array<Change> {
+    const changes = [...this.left, ...this.lazy.values(), ...linesOf(this.logs)]
+    this.left = []
+    this.lazy = new Map()
+    this.logs = []
+    return changes
   }
 
   close(): void {
@@ -167,23 +225,39 @@ export class TrackingBuffer {
     this.spill = undefined
   }
 
-  private keep(sealed: Sealed): void {
-    this.sealed.push(sealed)
-    this.sealedBytes += sealed.change.chunks[0]!.bytes.length
-    if (this.sealedBytes < MEMORY_BYTES) return
+  private take(live: Live, always: boolean): Array<Change> {
+    const points: Array<Points> = live.sealed
+    live.sealed = []
+    for (const { chunks } of points) this.sealedBytes -= chunks[0]!.bytes.length
+    for (const [key, writer] of live.writers) {
+      const open = writer.take()
+      if (open === undefined) continue
+      const { address, generation } = live
+      points.push({ _tag: "PointsWritten", series: { address, generation, key }, chunks: open.chunk === undefined ? [] : [open.chunk], summary: open.summary })
+    }
+    if (points.length === 0 && !always) return []
+    const { opening } = live
+    live.opening = []
+    return [...opening, ...points]
+  }
+
+  private toSpill(): void {
+    this.sealedBytes = 0
     try {
       this.spill ??= this.spillService.open()
-      while (this.sealed.length > 0) {
-        this.spill.append(encodeFrame(this.sealed[0]!))
-        this.sealed.shift()
+      for (const [execution, live] of this.live) {
+        while (live.sealed.length > 0) {
+          this.spill.append(encodeFrame({ execution, change: live.sealed[0]! }))
+          live.sealed.shift()
+        }
       }
-      this.sealedBytes = 0
     } catch (cause) {
-      if (this.warnings.length < 100) this.warnings.push(`Metric points could not be spilled and stay in memory: ${String(cause)}`)
-      this.sealedBytes = 0
+      this.warn(`Metric points could not be spilled and stay in memory: ${String(cause)}`)
     }
   }
 }
+
+const linesOf = (logs: ReadonlyArray<LogRecord>): Array<Change> => (logs.length === 0 ? [] : [{ _tag: "LogsAdded", logs }])
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -191,7 +265,12 @@ const decoder = new TextDecoder()
 const finite = (summary: SeriesSummary): Record<string, string> => Object.fromEntries(Object.entries(summary).map(([name, value]) => [name, Object.is(value, -0) ? "-0" : String(value)]))
 
 /** Length of the head (uint32), the head as JSON, the chunk. Read back by the same process alone. */
-const encodeFrame = ({ execution, change }: Sealed): Uint8Array => {
+interface Frame {
+  readonly execution: number
+  readonly change: Points
+}
+
+const encodeFrame = ({ execution, change }: Frame): Uint8Array => {
   const { chunk, count, bytes } = change.chunks[0]!
   const head = encoder.encode(JSON.stringify({ execution, series: change.series, chunk, count, summary: finite(change.summary) }))
   const frame = new Uint8Array(4 + head.length + bytes.length)
@@ -201,7 +280,7 @@ const encodeFrame = ({ execution, change }: Sealed): Uint8Array => {
   return frame
 }
 
-const decodeFrame = (frame: Uint8Array): Sealed => {
+const decodeFrame = (frame: Uint8Array): Frame => {
   const length = new DataView(frame.buffer, frame.byteOffset).getUint32(0)
   const head = JSON.parse(decoder.decode(frame.subarray(4, 4 + length)))
   const number = (name: keyof SeriesSummary): number => Number(head.summary[name])

@@ -1,25 +1,31 @@
-import { Duration, Effect, Option, Predicate } from "effect"
+import { type Context, Duration, Effect, Option, Predicate } from "effect"
 import { StepTimedOut } from "../UniflowError.ts"
+import type { StepSignal } from "./ExecutionContext.ts"
 
 /** How long work that was asked to stop may take to do so, in milliseconds. */
 export const GRACE_MS = 5_000
 
 /** Waits for a Promise; when interrupted aborts the signal and gives it a moment to settle. */
-const awaited = (promise: PromiseLike<unknown>, controller: AbortController): Effect.Effect<unknown> =>
+const awaited = (promise: PromiseLike<unknown>, signal: StepSignal): Effect.Effect<unknown> =>
   Effect.callback<unknown>((resume) => {
     const settled = Promise.resolve(promise)
     settled.then((value) => resume(Effect.succeed(value)), (error: unknown) => resume(Effect.die(error)))
     return Effect.suspend(() => {
-      controller.abort()
+      signal.abort()
       return Effect.promise(() => settled.then(() => {}, () => {})).pipe(Effect.interruptible, Effect.timeoutOption(GRACE_MS), Effect.asVoid)
     })
   })
 
 /**
- * The one bridge from a step's function into Effect: it may return a value, a Promise or an Effect. An Effect's failure
+ * The one bridge from a step's function into Effect: it may return a value, a Promise or an Effect (which is given
+ * `services`). An Effect's failure
  * stays one, typed; what is thrown or rejected has no type and becomes a defect.
  */
-export const invoke = (f: () => unknown, controller: AbortController): Effect.Effect<unknown, unknown, unknown> =>
+export const invoke = (
+  f: () => unknown,
+  signal: StepSignal,
+  services: () => Context.Context<never>
+): Effect.Effect<unknown, unknown, unknown> =>
   Effect.suspend((): Effect.Effect<unknown, unknown, unknown> => {
     let returned: unknown
     try {
@@ -28,9 +34,9 @@ export const invoke = (f: () => unknown, controller: AbortController): Effect.Ef
       return Effect.die(error)
     }
     if (Effect.isEffect(returned)) {
-      return Effect.onInterrupt(returned, () => Effect.sync(() => controller.abort()))
+      return Effect.onInterrupt(Effect.provideContext(returned, services()), () => Effect.sync(() => signal.abort()))
     }
-    return Predicate.isPromiseLike(returned) ? awaited(returned, controller) : Effect.succeed(returned)
+    return Predicate.isPromiseLike(returned) ? awaited(returned, signal) : Effect.succeed(returned)
   })
 
 /** Fails with `StepTimedOut` when the work takes longer; a result that comes too late is not used. */

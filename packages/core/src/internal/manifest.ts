@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { encodedOf, type Encoded } from "../Codec.ts"
 import { OutputRef } from "../RunRecord.ts"
 import type { Any as AnyStep } from "../Step.ts"
-import { CorruptArtifact, type StoreError } from "../UniflowError.ts"
+import { CorruptArtifact, describe, type StoreError } from "../UniflowError.ts"
 import { canonicalJson } from "./canonicalJson.ts"
 import type { Objects } from "./Objects.ts"
 
@@ -33,35 +33,59 @@ export const encodeManifest = (items: ReadonlyArray<ManifestItem>, collect: bool
   "json/1"
 ]
 
-const nameOf = (step: AnyStep): string => `Output of step "${step.name}"`
+const nameOf = (step: string): string => `Output of step "${step}"`
 
-const damaged = (step: AnyStep, ref: OutputRef, reason: string): CorruptArtifact => new CorruptArtifact({ digest: ref.digest, what: nameOf(step), reason })
+const parseNow = (step: string, ref: OutputRef, bytes: Uint8Array): Manifest => {
+  try {
+    return Schema.decodeUnknownSync(Manifest)(new TextDecoder().decode(bytes))
+  } catch (cause) {
+    throw new CorruptArtifact({ digest: ref.digest, what: nameOf(step), reason: `its list of items is damaged: ${describe(cause)}` })
+  }
+}
 
-const parse = (step: AnyStep, ref: OutputRef, bytes: Uint8Array): Effect.Effect<Manifest, CorruptArtifact> =>
-  Schema.decodeUnknownEffect(Manifest)(new TextDecoder().decode(bytes)).pipe(Effect.mapError((error) => damaged(step, ref, error.message)))
+const parse = (step: string, ref: OutputRef, bytes: Uint8Array): Effect.Effect<Manifest, CorruptArtifact> =>
+  Effect.try({ try: () => parseNow(step, ref, bytes), catch: (error) => error as CorruptArtifact })
 
-/** The digests that a map's output is made of; empty for any other. */
-export const itemRefs = (objects: Objects, step: AnyStep, ref: OutputRef): Effect.Effect<ReadonlyArray<OutputRef>, CorruptArtifact | StoreError> =>
-  ref.mediaType !== MANIFEST
-    ? Effect.succeed([])
-    : Effect.map(
-      Effect.flatMap(objects.bytes(nameOf(step), ref), (bytes) => parse(step, ref, bytes)),
-      ({ items }) => items.flatMap((item) => ("ref" in item ? [item.ref] : []))
-    )
+/** What cannot be loaded once is taken as missing from then on, until it is saved again. */
+const noticed = <A>(objects: Objects, loading: Effect.Effect<A, CorruptArtifact | StoreError>): Effect.Effect<A, CorruptArtifact | StoreError> =>
+  Effect.tapError(loading, (error) => Effect.sync(() => {
+    if (error._tag === "CorruptArtifact") objects.unusable.add(error.digest)
+  }))
 
-/** The output of a step; that of a map is put together from its items. */
+const read = (objects: Objects, step: string, ref: OutputRef): Effect.Effect<Manifest, CorruptArtifact | StoreError> =>
+  noticed(objects, Effect.flatMap(objects.bytes(nameOf(step), ref), (bytes) => parse(step, ref, bytes)))
+
+/** What a map's output is made of; empty for any other. */
+export const itemRefs = (objects: Objects, step: string, ref: OutputRef): Effect.Effect<ReadonlyArray<OutputRef>, CorruptArtifact | StoreError> =>
+  ref.mediaType === MANIFEST
+    ? Effect.map(read(objects, step, ref), ({ items }) => items.flatMap((item) => ("ref" in item ? [item.ref] : [])))
+    : Effect.succeed([])
+
+/** Whether the bytes of an output are there; those of a map's items, too. */
+export const isThere = Effect.fnUntraced(function*(objects: Objects, step: string, ref: OutputRef): Effect.fn.Return<boolean, StoreError> {
+  if (!(yield* objects.present(ref))) return false
+  if (ref.mediaType !== MANIFEST) return true
+  const items = yield* Effect.catchTag(itemRefs(objects, step, ref), "CorruptArtifact", () => Effect.succeed(undefined))
+  if (items === undefined) return false
+  for (const item of items) if (!(yield* objects.present(item))) return false
+  return true
+})
+
+/** The output of a step; that of a map is put together from its items. With `plain` as it was saved, before its schema. */
 export const loadOutput = Effect.fnUntraced(function*(
   objects: Objects,
   step: AnyStep,
-  ref: OutputRef
+  ref: OutputRef,
+  form?: "plain"
 ): Effect.fn.Return<unknown, CorruptArtifact | StoreError> {
-  const { output } = step.definition
-  if (ref.mediaType !== MANIFEST) return yield* objects.load(nameOf(step), ref, output)
-  const { collect, items } = yield* parse(step, ref, yield* objects.bytes(nameOf(step), ref))
+  const output = form === "plain" ? undefined : step.definition.output
+  const load = (one: OutputRef): Effect.Effect<unknown, CorruptArtifact | StoreError> => noticed(objects, objects.load(nameOf(step.name), one, output))
+  if (ref.mediaType !== MANIFEST) return yield* load(ref)
+  const { collect, items } = yield* read(objects, step.name, ref)
   return yield* Effect.forEach(items, (item): Effect.Effect<unknown, CorruptArtifact | StoreError> =>
     "error" in item
       ? Effect.succeed({ ok: false, error: item.error })
-      : Effect.map(objects.load(nameOf(step), item.ref, output), (value) => (collect ? { ok: true, value } : value)))
+      : Effect.map(load(item.ref), (value) => (collect ? { ok: true, value } : value)))
 })
 
 /**
@@ -71,16 +95,17 @@ export const loadOutput = Effect.fnUntraced(function*(
  */
 export const loadOutputNow = (objects: Objects, step: AnyStep, ref: OutputRef): unknown => {
   const { output } = step.definition
-  if (ref.mediaType !== MANIFEST) return objects.loadNow(nameOf(step), ref, output)
-  let manifest: Manifest
+  const what = nameOf(step.name)
   try {
-    manifest = Schema.decodeUnknownSync(Manifest)(new TextDecoder().decode(objects.bytesNow(nameOf(step), ref)))
-  } catch (cause) {
-    throw cause instanceof CorruptArtifact ? cause : damaged(step, ref, "its list of items is damaged")
+    if (ref.mediaType !== MANIFEST) return objects.loadNow(what, ref, output)
+    const { collect, items } = parseNow(step.name, ref, objects.bytesNow(what, ref))
+    return items.map((item) => {
+      if ("error" in item) return { ok: false, error: item.error }
+      const value = objects.loadNow(what, item.ref, output)
+      return collect ? { ok: true, value } : value
+    })
+  } catch (error) {
+    if (error instanceof CorruptArtifact) objects.unusable.add(error.digest)
+    throw error
   }
-  return manifest.items.map((item) => {
-    if ("error" in item) return { ok: false, error: item.error }
-    const value = objects.loadNow(nameOf(step), item.ref, output)
-    return manifest.collect ? { ok: true, value } : value
-  })
 }

@@ -4,6 +4,7 @@ import type { Reason } from "../Decision.ts"
 import * as Fingerprint from "../Fingerprint.ts"
 import type { FingerprintComponents, StepRecord } from "../RunRecord.ts"
 import type { StoreError } from "../UniflowError.ts"
+import { isThere } from "./manifest.ts"
 import type { Objects } from "./Objects.ts"
 
 /** How saved outcomes are used: by fingerprint, by fingerprint or not at all, or by name. */
@@ -29,22 +30,22 @@ export const match = Effect.fnUntraced(function*(
   outcomes: ReadonlyArray<StepRecord>,
   wanted: Wanted,
   objects: Objects,
-  options: { readonly mode: RunMode; readonly rerun: boolean; readonly damaged: ReadonlySet<string>; readonly interrupted: boolean }
+  options: { readonly mode: RunMode; readonly rerun: boolean; readonly interrupted: boolean }
 ): Effect.fn.Return<Match, StoreError> {
   if (options.rerun) return { found: undefined, reasons: [{ component: "rerun", note: "asked for" }], mismatch: false }
   const unusable: Array<Reason> = []
-  for (const record of outcomes.toReversed()) {
-    const exact = Fingerprint.answers(record, wanted.fingerprint, wanted.seed)
-    if (!exact && !(options.mode === "trust" && usable(record))) continue
-    const { output } = record
-    if (output === null) continue
-    if (options.damaged.has(output.digest)) {
-      unusable.push({ component: "artifact", old: output.digest.slice(0, 12), note: "its bytes are missing, damaged or no longer decode" })
-    } else if (yield* objects.present(output)) {
+  const newestFirst = outcomes.toReversed()
+  const answering = newestFirst.filter((record) => Fingerprint.answers(record, wanted.fingerprint, wanted.seed))
+  const byName = options.mode === "trust" ? newestFirst.filter((record) => usable(record) && !answering.includes(record)) : []
+  for (const record of [...answering, ...byName]) {
+    const exact = answering.includes(record)
+    const output = record.output!
+    if (yield* isThere(objects, record.step, output)) {
       return exact
         ? { found: record, reasons: [{ component: "match" }], trusted: false }
         : { found: record, reasons: [{ component: "trusted", note: "reused by name" }, ...differences(record, wanted)], trusted: true }
-    } else unusable.push({ component: "artifact", old: output.digest.slice(0, 12), note: "its bytes are missing or cut short" })
+    }
+    unusable.push({ component: "artifact", old: output.digest.slice(0, 12), note: "its bytes are missing, damaged or no longer decode" })
   }
   if (unusable.length > 0) return { found: undefined, reasons: unusable, mismatch: true }
   const saved = outcomes.findLast(usable)

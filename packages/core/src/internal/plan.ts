@@ -34,8 +34,6 @@ export interface PlanOptions {
   readonly runId: string
 }
 
-const none: ReadonlySet<string> = new Set()
-
 /** Tells for every step, in order, what a run would do with it. */
 export const planSteps = Effect.fnUntraced(function*(
   pipeline: Pipeline.Any,
@@ -69,7 +67,7 @@ export const planSteps = Effect.fnUntraced(function*(
     const components: FingerprintComponents = { ...own.components, inputs }
     const fingerprint = own.code.kind === "unknown" ? "" : Fingerprint.hash(sources.hasher, step.name, components)
     const wanted = { fingerprint, components: dependsOn === undefined ? components : withKnownInputs(components, outcomes), code: own.code, seed: options.seed }
-    const found = yield* match(outcomes, wanted, objects, { mode: options.mode, rerun: options.rerun.has(step.name), damaged: none, interrupted: false })
+    const found = yield* match(outcomes, wanted, objects, { mode: options.mode, rerun: options.rerun.has(step.name), interrupted: false })
     planned.set(
       step,
       found.found === undefined

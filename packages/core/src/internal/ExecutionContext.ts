@@ -1,0 +1,143 @@
+import { Context, Effect, Random } from "effect"
+import { CurrentRun } from "../CurrentRun.ts"
+import { PipelineCheckpoint } from "../PipelineCheckpoint.ts"
+import type { RandomStream } from "../RandomStream.ts"
+import type { LogLevel } from "../RunRecord.ts"
+import type { Checkpoints, StepArtifacts, StepContext, StepLog, StepMetrics } from "../StepContext.ts"
+import { Tracker } from "../Tracker.ts"
+import { InvalidInput } from "../UniflowError.ts"
+import type { RunSession } from "./RunSession.ts"
+import type { StepExecution } from "./StepExecution.ts"
+
+/** Runs an Effect for a step's function, as a Promise. */
+export type Bridge = <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
+
+/** The signal of an execution; made when somebody wants it. */
+export class StepSignal {
+  private controller: AbortController | undefined
+  private aborted = false
+
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController()
+      if (this.aborted) this.controller.abort()
+    }
+    return this.controller.signal
+  }
+
+  abort(): void {
+    this.aborted = true
+    this.controller?.abort()
+  }
+}
+
+interface Parts {
+  readonly session: RunSession
+  readonly execution: StepExecution
+  readonly signal: StepSignal
+  readonly bridge: Bridge
+  readonly inputs: Record<string, unknown>
+  readonly params: Record<string, unknown>
+  readonly address: string
+  readonly item: { readonly value: unknown } | undefined
+  readonly idempotencyKey: () => string
+  readonly progress: (done: number, total: number | undefined, message: string | undefined) => void
+}
+
+/**
+ * What a step's function is given. Its parts are made when they are asked for: most steps want few of them, and a
+ * step should cost little more than its record.
+ */
+export class ExecutionContext implements StepContext {
+  readonly inputs: Record<string, unknown>
+  readonly params: Record<string, unknown>
+  readonly item: unknown
+  readonly runId: string
+  readonly step: string
+  readonly attempt: number
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.inputs = parts.inputs
+    this.params = parts.params
+    this.item = parts.item?.value
+    this.runId = parts.session.runId
+    this.step = parts.address
+    this.attempt = parts.session.attempt
+    this.#parts = parts
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.signal.signal
+  }
+
+  get random(): RandomStream {
+    return this.#parts.execution.random
+  }
+
+  get idempotencyKey(): string {
+    return this.#parts.idempotencyKey()
+  }
+
+  get checkpoint(): Checkpoints {
+    const { bridge, execution: { checkpoint } } = this.#parts
+    return {
+      save: (name: string, value: unknown) => bridge(checkpoint.save(name, value)),
+      load: <T>(name: string) => bridge(checkpoint.load<T>(name)),
+      latest: <T>(name: string) => bridge(checkpoint.latest<T>(name)),
+      exists: (name) => bridge(checkpoint.exists(name)),
+      list: (name) => bridge(checkpoint.list(name)),
+      remove: (name) => bridge(checkpoint.remove(name))
+    }
+  }
+
+  get metrics(): StepMetrics {
+    const { execution } = this.#parts
+    return { log: (values, options) => execution.log(values, options?.index) }
+  }
+
+  get artifacts(): StepArtifacts {
+    const { bridge, execution } = this.#parts
+    return { put: (name, content, options) => bridge(execution.put(name, content, options?.mediaType)) }
+  }
+
+  get log(): StepLog {
+    const { execution } = this.#parts
+    const line = (level: LogLevel) => (message: string): void => execution.line(level, message)
+    return Object.assign(line("info"), { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") })
+  }
+
+  get progress(): StepContext["progress"] {
+    const { progress } = this.#parts
+    return (done, total, message) => progress(done, total, message)
+  }
+}
+
+/** The services that a step's Effect may use, and its random numbers. */
+export const services = ({ session, execution, signal, address, idempotencyKey, progress }: Parts): Context.Context<CurrentRun | PipelineCheckpoint | Tracker> =>
+  Context.make(CurrentRun, {
+    runId: session.runId,
+    pipeline: session.pipeline,
+    experiment: session.experiment,
+    step: address,
+    attempt: session.attempt,
+    seed: session.seed,
+    idempotencyKey: idempotencyKey(),
+    signal: signal.signal
+  }).pipe(
+    Context.add(PipelineCheckpoint, execution.checkpoint),
+    Context.add(Tracker, {
+      metrics: (values, options) =>
+        Effect.try({
+          try: () => execution.log(values, options?.index),
+          catch: (error) => error instanceof InvalidInput ? error : new InvalidInput({ what: "metrics", issue: String(error) })
+        }),
+      log: (message, level) => Effect.sync(() => execution.line(level ?? "info", message)),
+      artifact: (name, content, options) => execution.put(name, content, options?.mediaType),
+      progress: (done, total, message) => Effect.sync(() => progress(done, total, message))
+    }),
+    Context.add(Random.Random, {
+      nextDoubleUnsafe: () => execution.random.next(),
+      nextIntUnsafe: () => execution.random.int(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    })
+  )
