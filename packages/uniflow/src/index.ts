@@ -35,5 +35,6 @@ export {
 export { Schema } from "effect"
 export * from "./CheckpointEnabledPipeline.ts"
 export * from "./CompareRuns.ts"
+export { type Config, defineConfig } from "./Config.ts"
 export * from "./PipelineCheckpoint.ts"
 export * as Uniflow from "./Uniflow.ts"

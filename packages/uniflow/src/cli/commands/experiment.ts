@@ -1,0 +1,81 @@
+import { Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { handle, orUndefined, text, texts, toggle } from "../Invocation.ts"
+
+const runId = Argument.String("runId").pipe(Argument.withDescription("Id of a run"))
+
+const list = Command.make("list", {
+  experiment: text("experiment", "name", "Runs of this experiment"),
+  pipeline: text("pipeline", "name", "Runs of this pipeline"),
+  status: Flag.atLeast(
+    Flag.Literals("status", ["running", "completed", "failed", "interrupted", "crashed", "pending"]).pipe(Flag.withDescription("Runs in this state. Repeat it for more")),
+    0
+  ),
+  tag: texts("tag", "name=value", "Among the listed ones, runs with this tag"),
+  limit: Flag.Int("limit").pipe(Flag.withMetavar("number"), Flag.withDefault(20), Flag.withDescription("How many at most (default 20)")),
+  after: text("after", "runId", "Go on after this run")
+}, handle(async () => (await import("../handlers/experimentList.ts")).experimentList)).pipe(
+  Command.withAlias("ls"),
+  Command.withDescription("List runs, newest first"),
+  Command.withExamples([
+    { command: "uniflow experiment list --experiment digits --status completed" },
+    { command: "uniflow experiment list --quiet --status failed", description: "Only the ids" }
+  ])
+)
+
+const show = Command.make("show", { runId }, handle(async () => (await import("../handlers/experimentShow.ts")).experimentShow)).pipe(
+  Command.withDescription("Show a run: params, metrics, steps with their reasons, attempts, artifacts, error"),
+  Command.withExamples([
+    { command: "uniflow experiment show run_7" },
+    { command: "uniflow experiment show run_7 --json | jq .metrics" }
+  ])
+)
+
+const compare = Command.make("compare", {
+  runIds: Argument.atLeast(Argument.String("runId").pipe(Argument.withDescription("Two runs or more; the first is the baseline")), 1),
+  all: toggle("all", "Also what is the same"),
+  format: orUndefined(Flag.Literals("format", ["table", "json", "md"]).pipe(Flag.withDescription("How to print it (default table)")))
+}, handle(async () => (await import("../handlers/experimentCompare.ts")).experimentCompare)).pipe(
+  Command.withDescription("Compare runs: params, metrics, steps, artifacts, code, environment"),
+  Command.withExamples([
+    { command: "uniflow experiment compare run_7 run_8" },
+    { command: "uniflow experiment compare run_7 run_8 --format md > report.md", description: "For a pull request" }
+  ])
+)
+
+const tag = Command.make("tag", {
+  runId,
+  tags: Argument.atLeast(Argument.String("name=value").pipe(Argument.withDescription("Tags to set; name= removes one")), 1)
+}, handle(async () => (await import("../handlers/experimentTag.ts")).experimentTag)).pipe(
+  Command.withDescription("Set or remove tags of a run"),
+  Command.withExamples([
+    { command: "uniflow experiment tag run_7 model=small best=yes" },
+    { command: "uniflow experiment tag run_7 best=", description: "Remove one" }
+  ])
+)
+
+const note = Command.make("note", {
+  runId,
+  text: Argument.map(Argument.optional(Argument.String("text").pipe(Argument.withDescription("The note; without it, or empty, the note is removed"))), Option.getOrUndefined)
+}, handle(async () => (await import("../handlers/experimentNote.ts")).experimentNote)).pipe(
+  Command.withDescription("Write a note to a run"),
+  Command.withExamples([{ command: "uniflow experiment note run_7 \"with the cleaned labels\"" }])
+)
+
+const remove = Command.make("delete", {
+  runId,
+  yes: Flag.withAlias(toggle("yes", "Do not ask"), "y")
+}, handle(async () => (await import("../handlers/experimentDelete.ts")).experimentDelete)).pipe(
+  Command.withDescription("Delete a run with everything recorded of it (uniflow gc frees the bytes)"),
+  Command.withExamples([{ command: "uniflow experiment delete run_7 --yes" }])
+)
+
+/** `uniflow experiment` */
+export const experiment = Command.make("experiment").pipe(
+  Command.withDescription("List, show, compare, annotate and delete runs"),
+  Command.withSubcommands([list, show, compare, tag, note, remove]),
+  Command.withExamples([
+    { command: "uniflow experiment list" },
+    { command: "uniflow experiment compare run_7 run_8" }
+  ])
+)

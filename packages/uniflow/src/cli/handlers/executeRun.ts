@@ -1,0 +1,110 @@
+/** Runs a pipeline, or resumes a run, and shows it: what `uniflow run` and `uniflow resume` share. */
+import { type Pipeline, type RunResult, RunStore, type RunView, type StepRecord } from "@uniflow/core"
+import { Effect } from "effect"
+import type { AnyUniflow, Context } from "../Context.ts"
+import { ExitCode } from "../ExitCode.ts"
+import { describeFailure } from "../Failure.ts"
+import { follow } from "../Following.ts"
+import { codeOfSignal, onStopSignal, type StopSignal } from "../Interruption.ts"
+import { countsOf, renderReceipt } from "../Receipt.ts"
+import { timeSavedMs } from "../TimeSaved.ts"
+
+/** Begins a run; options as `Uniflow.start` and `Uniflow.resume` take them. */
+export type Begin = (uniflow: AnyUniflow) => {
+  readonly id: string
+  readonly result: Promise<RunResult<Pipeline.Any>>
+  readonly events: ReturnType<AnyUniflow["watch"]>
+}
+
+/** Errors after which the run was never taken: there is nothing of this attempt to show. */
+const notTaken = new Set([
+  "RunIsActive", "RunParamsChanged", "RunNotFound", "InvalidInput", "InvalidPipeline", "StrictMismatch", "CrashLoop", "StoreError"
+])
+
+const historyOf = (uniflow: AnyUniflow) => (runId: string): Promise<ReadonlyArray<StepRecord>> =>
+  uniflow.runPromise(Effect.flatMap(RunStore, (store) => store.steps(runId)))
+
+/** The newest completed run of the pipeline besides this one. */
+const runBefore = async (uniflow: AnyUniflow, view: RunView.RunView): Promise<string | undefined> =>
+  (await uniflow.runs.find({ pipeline: view.pipeline, status: ["completed"], limit: 2 })).find(({ id }) => id !== view.id)?.id
+
+/** Runs it to its end, whatever that is, and tells about it. */
+export const executeRun = async (context: Context, uniflow: AnyUniflow, pipeline: Pipeline.Any, begin: Begin): Promise<ExitCode> => {
+  const { output } = context
+  const begunAtMs = Date.now()
+  let received: StopSignal | undefined
+  const run = begin(uniflow)
+  const following = follow(output, {
+    runId: run.id,
+    events: run.events,
+    pipeline: pipeline.name,
+    steps: pipeline.steps.map(({ name }) => name),
+    sinceMs: begunAtMs
+  })
+  const events = following.over.catch(() => {})
+  const release = onStopSignal((signal) => {
+    received = signal
+    following.say(`Stopping, the run will be resumable … (${signal === "SIGINT" ? "Ctrl-C" : signal} again to quit at once)`)
+    if (!output.live) output.remark("")
+    void uniflow.interrupt(signal === "SIGINT" ? "Ctrl-C" : signal)
+  })
+  let error: unknown
+  let result: RunResult<Pipeline.Any> | undefined
+  try {
+    result = await run.result
+  } catch (caught) {
+    error = caught
+  }
+  const tag = error === undefined ? undefined : describeFailure(error).code
+  const taken = tag === undefined || !notTaken.has(tag)
+  // The last events are told by the store, a moment after the run has ended.
+  if (taken) await Promise.race([events, new Promise((resolve) => setTimeout(resolve, 2000).unref())])
+  following.stop()
+  release()
+  const code = received !== undefined && error !== undefined ? codeOfSignal(received) : error === undefined ? ExitCode.success : describeFailure(error).exitCode
+  if (taken) await tell(context, uniflow, run.id, { pipeline, result, error, code, durationMs: Date.now() - begunAtMs })
+  else if (output.json) output.jsonLine({ _tag: "Result", runId: run.id, status: null, exitCode: code })
+  if (error !== undefined) output.fail(error)
+  return code
+}
+
+const tell = async (context: Context, uniflow: AnyUniflow, id: string, ended: {
+  readonly pipeline: Pipeline.Any
+  readonly result: RunResult<Pipeline.Any> | undefined
+  readonly error: unknown
+  readonly code: ExitCode
+  readonly durationMs: number
+}): Promise<void> => {
+  const { output } = context
+  const snapshot = await uniflow.runs.snapshot(id)
+  const view = await uniflow.runs.get(id)
+  const savedMs = await timeSavedMs(snapshot, historyOf(uniflow))
+  if (output.json) {
+    return output.jsonLine({
+      _tag: "Result",
+      runId: id,
+      status: view.status,
+      exitCode: ended.code,
+      pipeline: view.pipeline,
+      experiment: view.experiment,
+      attempt: view.attempts.length,
+      durationMs: ended.durationMs,
+      savedMs,
+      counts: countsOf(view),
+      metrics: view.metrics,
+      decisions: Object.fromEntries(view.steps.map(({ decision, name, reasons, status }) => [name, { decision, status, reasons }])),
+      warnings: ended.result?.warnings ?? [],
+      ...(ended.error === undefined ? {} : { error: { code: describeFailure(ended.error).code, message: describeFailure(ended.error).message } })
+    })
+  }
+  if (output.quiet) return output.line(id)
+  output.line()
+  output.line(renderReceipt({
+    view,
+    savedMs,
+    durationMs: ended.durationMs,
+    stepCount: ended.pipeline.steps.length,
+    compareWith: await runBefore(uniflow, view),
+    warnings: ended.result?.warnings ?? []
+  }, { color: output.color, columns: output.columns }))
+}

@@ -1,0 +1,74 @@
+import { escapeControls, renderTable } from "@uniflow/compare"
+import { formatReason, type Pipeline, RunId, type Uniflow as CoreUniflow } from "@uniflow/core"
+import { Effect } from "effect"
+import type { AnyUniflow, Context, Handler } from "../Context.ts"
+import { ExitCode } from "../ExitCode.ts"
+import { withConfig } from "../openStore.ts"
+import { parsePairs, readRunParams } from "../ParamValues.ts"
+import { loadConfig, pipelineOf } from "../ProjectConfig.ts"
+import { executeRun } from "./executeRun.ts"
+
+export interface RunInput {
+  readonly pipeline: string | undefined
+  readonly param: ReadonlyArray<string>
+  readonly params: string | undefined
+  readonly runId: string | undefined
+  readonly seed: number | undefined
+  readonly rerun: ReadonlyArray<string>
+  readonly mode: "auto" | "strict" | "trust" | undefined
+  readonly experiment: string | undefined
+  readonly tag: ReadonlyArray<string>
+  readonly concurrency: number | undefined
+  readonly dryRun: boolean
+}
+
+type Options = CoreUniflow.StartOptions<Pipeline.Any>
+
+/** `uniflow run` */
+export const run: Handler<RunInput> = async (input, context) => {
+  const tags = Object.fromEntries(parsePairs("--tag", input.tag))
+  if (input.runId !== undefined) await Effect.runPromise(RunId.check(input.runId))
+  const config = await loadConfig(context.cwd, context.config)
+  const pipeline = pipelineOf(config, input.pipeline)
+  const params = await readRunParams(pipeline, { pairs: input.param, file: input.params, cwd: context.cwd })
+  const options: Options = {
+    params,
+    runId: input.runId,
+    seed: input.seed,
+    rerun: input.rerun,
+    mode: input.mode,
+    experiment: input.experiment,
+    tags,
+    concurrency: input.concurrency
+  }
+  return withConfig(context, config, (uniflow) =>
+    input.dryRun
+      ? dryRun(context, uniflow, pipeline, options)
+      : executeRun(context, uniflow, pipeline, (uniflow) => uniflow.start(pipeline, options)))
+}
+
+const actions = { restore: "good", execute: "strong", depends: "warning" } as const
+
+const dryRun = async (context: Context, uniflow: AnyUniflow, pipeline: Pipeline.Any, options: Options): Promise<ExitCode> => {
+  const { output } = context
+  const planned = await uniflow.plan(pipeline, options)
+  const steps = planned.map(({ action, dependsOn, reasons, step }) => ({ name: step.name, action, ...(dependsOn === undefined ? {} : { dependsOn }), reasons }))
+  if (output.json) {
+    output.document({ pipeline: pipeline.name, runId: options.runId ?? null, steps })
+    return ExitCode.success
+  }
+  output.line(renderTable({
+    columns: [{}, {}, { maxWidth: 100 }],
+    header: { cells: ["step", "would be", "because"] },
+    rows: steps.map(({ action, dependsOn, name, reasons }) => ({
+      cells: [
+        name,
+        { text: action === "restore" ? "restored" : action === "execute" ? "executed" : `depends on ${dependsOn ?? ""}`, tone: actions[action] },
+        { text: reasons.map(formatReason).join("; "), tone: "faint" }
+      ]
+    }))
+  }, { columns: output.columns, color: output.color }))
+  output.line()
+  output.line(output.tone(`Nothing was done: this was a dry run${options.runId === undefined ? "" : ` of ${escapeControls(options.runId)}`}.`, "faint"))
+  return ExitCode.success
+}
