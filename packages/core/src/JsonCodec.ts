@@ -9,6 +9,7 @@
 import { Layer, Result } from "effect"
 import { Codec, type CodecService, encodedOf } from "./Codec.ts"
 import { jsonString } from "./internal/canonicalJson.ts"
+import { outlineJson, parseJson } from "./internal/parseJson.ts"
 
 /** How deep arrays and objects may stand inside one another, written and read. */
 const MAX_DEPTH = 512
@@ -125,23 +126,6 @@ const kindOf = (prototype: unknown): string => {
   return typeof name === "string" && name !== "" ? `an instance of ${name}` : "an instance of an unnamed class"
 }
 
-/** Whether JSON text nests deeper than what is written, looked at before anything is made of it. */
-const isTooDeep = (bytes: Uint8Array): boolean => {
-  let depth = 0
-  let inText = false
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i]!
-    if (inText) {
-      if (byte === 0x5c) i++
-      else if (byte === 0x22) inText = false
-    } else if (byte === 0x22) inText = true
-    else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > MAX_DEPTH) return true
-    } else if (byte === 0x5d || byte === 0x7d) depth--
-  }
-  return false
-}
-
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -161,10 +145,11 @@ export const codec: CodecService = {
   },
   decode: (bytes) => {
     if (bytes.length === 0) return Result.succeed(undefined)
-    if (isTooDeep(bytes)) return Result.fail(`the text is nested more than ${MAX_DEPTH} levels deep`)
+    const outline = outlineJson(bytes, MAX_DEPTH)
+    if (outline.depth > MAX_DEPTH) return Result.fail(`the text is nested more than ${MAX_DEPTH} levels deep`)
     try {
-      // JSON.parse makes an own property of every key, `__proto__` included.
-      return Result.succeed(JSON.parse(decoder.decode(bytes)))
+      // Every key becomes an own property, `__proto__` included.
+      return Result.succeed(parseJson(decoder.decode(bytes), outline))
     } catch (error) {
       return Result.fail(`the bytes are not JSON text: ${error instanceof Error ? error.message : String(error)}`)
     }
