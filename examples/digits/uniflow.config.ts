@@ -1,4 +1,4 @@
 import { defineConfig } from "uniflow"
 import { digits } from "./src/Digits.ts"
 
-export default defineConfig({ pipelines: [digits] })
+export default defineConfig({ pipelines: [digits], directory: ".uniflow" })

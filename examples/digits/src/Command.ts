@@ -27,8 +27,6 @@ export interface Running {
 export interface Options {
   /** Where it is started: the folder of its `uniflow.config.ts`. */
   readonly cwd: string
-  /** The folder that holds the runs. */
-  readonly directory: string
   /** Called with each line that it prints. */
   readonly onLine?: (line: string) => void
 }
@@ -49,7 +47,7 @@ const follow = async (child: ChildProcess, onLine: (line: string) => void): Prom
 export const start = (words: ReadonlyArray<string>, options: Options): Running => {
   const child = spawn(process.execPath, ["--conditions=uniflow-source", command, ...words], {
     cwd: options.cwd,
-    env: { ...process.env, UNIFLOW_DIR: options.directory, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"]
   })
   return { pid: child.pid!, kill: (signal) => void child.kill(signal), ended: follow(child, options.onLine ?? (() => {})) }

@@ -25,13 +25,12 @@ export const train = Step.make("train", {
   checkpointsIgnore: ["epochs"],
   run: async ({ inputs, params, checkpoint, metrics, progress, random, signal, log }) => {
     const { training } = inputs.images
-    let { epoch, network } = (await checkpoint.latest<Progress>("progress")) ?? { epoch: 0, network: Network.make(random) }
-    log(`begins after epoch ${epoch}`)
-    while (epoch < params.epochs) {
+    const { epoch: done, network } = (await checkpoint.latest<Progress>("progress")) ?? { epoch: 0, network: Network.make(random) }
+    log(`begins after epoch ${done}`)
+    for (let epoch = done + 1; epoch <= params.epochs; epoch++) {
       signal.throwIfAborted()
       const order = random.shuffle(training.labels.keys())
       const { loss, accuracy } = Network.trainOneEpoch(network, training, order, params.learningRate)
-      epoch++
       metrics.log({ loss, trainingAccuracy: accuracy }, { index: epoch })
       await checkpoint.save("progress", { epoch, network })
       progress(epoch, params.epochs, `loss ${loss.toFixed(4)}`)

@@ -3,7 +3,6 @@
  * killed, and a second run that takes over what the first one loaded. Ends with an error when a claim does not hold.
  */
 import { rm } from "node:fs/promises"
-import process from "node:process"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { Uniflow } from "uniflow"
@@ -21,7 +20,7 @@ const uniflow = await Uniflow.open({ directory })
 
 const begin = (words: ReadonlyArray<string>): Command.Running => {
   typed(words)
-  return Command.start(words, { cwd: folder, directory, onLine: printed })
+  return Command.start(words, { cwd: folder, onLine: printed })
 }
 
 const run = async (words: ReadonlyArray<string>): Promise<void> => {
