@@ -4,7 +4,7 @@
  * `run` gives the result of a completed run or fails with one of `RunError`; whatever it ends in, interruption
  * included, the record is consistent and the same call resumes it. `plan` tells beforehand what would happen.
  */
-import { Cause, Clock, Context, Deferred, Effect, Exit, FiberSet, Layer, Option, Semaphore } from "effect"
+import { Cause, Clock, Context, Deferred, Effect, Exit, FiberSet, Layer, Option, Result, Semaphore } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import { Codec } from "./Codec.ts"
 import { CodeVersion } from "./CodeVersion.ts"
@@ -20,7 +20,7 @@ import * as params from "./internal/params.ts"
 import { planSteps, type PlannedStep } from "./internal/plan.ts"
 import { FLUSH_MS, RunSession } from "./internal/RunSession.ts"
 import { walk } from "./internal/schedule.ts"
-import { Damaged, restored, StepRunner } from "./internal/StepRunner.ts"
+import { Damaged, restored, type StepError, StepRunner } from "./internal/StepRunner.ts"
 import { storedError } from "./internal/storedError.ts"
 import { TrackingBuffer } from "./internal/TrackingBuffer.ts"
 import * as Pipeline from "./Pipeline.ts"
@@ -33,6 +33,7 @@ import { SourceFiles } from "./SourceFiles.ts"
 import { Spill } from "./Spill.ts"
 import type { Any as AnyStep } from "./Step.ts"
 import {
+  type CorruptArtifact,
   CrashLoop,
   InvalidInput,
   RunInterrupted,
@@ -150,6 +151,9 @@ export const make = Effect.gen(function*() {
       if (!pipeline.steps.some((step) => step.name === name)) {
         return yield* new InvalidInput({ what: "rerun", issue: `pipeline "${pipeline.name}" has no step "${name}" (it has: ${pipeline.steps.map((step) => step.name).join(", ")})` })
       }
+      if (pipeline.steps.some((step) => step.name === name && step.definition.once)) {
+        return yield* new InvalidInput({ what: "rerun", issue: `step "${name}" runs at most once; decide about it by itself: uniflow resolve <run> ${name} --rerun` })
+      }
     }
     if (options.seed !== undefined && !Number.isSafeInteger(options.seed)) {
       return yield* new InvalidInput({ what: "seed", issue: `it must be a whole number, not ${String(options.seed)}` })
@@ -185,17 +189,26 @@ export const make = Effect.gen(function*() {
       runId: prepared.runId
     })
 
+  /** The outputs, where the stores cannot be read at the moment somebody asks for one. */
+  const load = Effect.fnUntraced(function*(
+    pipeline: Pipeline.Any,
+    records: ReadonlyMap<AnyStep, StepRecord>
+  ): Effect.fn.Return<ReadonlyMap<AnyStep, unknown>, CorruptArtifact | StoreError> {
+    const loaded = new Map<AnyStep, unknown>()
+    if (!objects.readsNow) for (const step of pipeline.steps) loaded.set(step, yield* loadOutput(objects, step, records.get(step)!.output!))
+    return loaded
+  })
+
   const result = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     pipeline: P,
     run: { readonly id: string; readonly experiment: string; readonly params: ParamValues; readonly seed: number },
     attempt: number,
     durationMs: number,
     records: ReadonlyMap<AnyStep, StepRecord>,
+    loaded: ReadonlyMap<AnyStep, unknown>,
     warnings: ReadonlyArray<string>
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError> {
-    const loaded = new Map<AnyStep, unknown>()
     const ordered = new Map(pipeline.steps.map((step) => [step, records.get(step)!]))
-    if (!objects.readsNow) for (const [step, record] of ordered) loaded.set(step, yield* loadOutput(objects, step, record.output!))
     return RunResult.make<P>({ ...run, pipeline, attempt, durationMs, records: ordered, series: yield* store.series(run.id), objects, loaded, warnings })
   })
 
@@ -215,6 +228,8 @@ export const make = Effect.gen(function*() {
     for (const { step, record, reasons, trusted } of planned) {
       records.set(step, { ...restored(record!, reasons, trusted, begun), runId: before.id, attempt, seq: ++seq })
     }
+    const loaded = yield* Effect.catchTag(load(pipeline, records), "CorruptArtifact", () => Effect.succeed(undefined))
+    if (loaded === undefined) return undefined
     const added = yield* Effect.exit(store.annotate(before.id, [{
       _tag: "AnsweredAgain",
       attempts: before.attempts,
@@ -229,7 +244,7 @@ export const make = Effect.gen(function*() {
     }
     options.onStart?.({ runId: before.id, attempt })
     const ended = yield* Clock.currentTimeMillis
-    return yield* result(pipeline, before, attempt, ended - begun, records, [])
+    return yield* result(pipeline, before, attempt, ended - begun, records, loaded, [])
   })
 
   const work = Effect.fnUntraced(function*<P extends Pipeline.Any>(
@@ -278,6 +293,14 @@ export const make = Effect.gen(function*() {
         ])
         return yield* changed ?? new RunParamsChanged({ runId: prepared.runId, pipeline: pipeline.name, changes: [], otherPipeline: claim.before.pipeline })
       }
+    }
+    const crashes = claim.before === undefined ? 0 : claim.before.crashes + (claim.before.status === "running" && claim.before.holder !== null ? 1 : 0)
+    if (options.automatic === true && crashes >= CRASH_LIMIT) {
+      const error = new CrashLoop({ runId: prepared.runId, attempts: crashes })
+      yield* store.commit({ runId: prepared.runId, token: claim.token }, [
+        { _tag: "AttemptEnded", attempt: claim.attempt, status: "crashed", endedAtMs: now(), error: storedError(error, environment.redact), failedStep: null }
+      ])
+      return yield* error
     }
     options.onStart?.({ runId: prepared.runId, attempt: claim.attempt })
     const records = claim.created ? [] : yield* store.steps(prepared.runId)
@@ -331,19 +354,32 @@ export const make = Effect.gen(function*() {
       left: new Map(left.map((active) => [active.address, active])),
       stopping: () => stop.requested
     })
+    const met = new Set<string>()
     const graph = Effect.gen(function*() {
       for (;;) {
         const { records, failure } = yield* Effect.scoped(walk(pipeline.steps, (step, known) => steps.resolve(step, known), stop))
-        if (failure === undefined) return records
-        const error = Cause.squash(failure)
-        if (!(error instanceof Damaged)) return yield* Effect.failCause(failure as Cause.Cause<Exclude<Cause.Cause.Error<typeof failure>, Damaged>>)
+        let damaged: unknown
+        if (failure === undefined) {
+          const loaded = yield* Effect.result(load(pipeline, records))
+          if (Result.isSuccess(loaded)) return { records, loaded: loaded.success }
+          if (loaded.failure._tag === "StoreError") return yield* loaded.failure
+          damaged = new Damaged(loaded.failure)
+        } else damaged = Cause.squash(failure)
+        if (!(damaged instanceof Damaged)) return yield* Effect.failCause(failure as Cause.Cause<Exclude<StepError, Damaged>>)
+        // What was saved anew and still cannot be loaded never will be.
+        if (met.has(damaged.error.digest)) return yield* damaged.error
+        met.add(damaged.error.digest)
         stop.requested = false
       }
     })
     const cancelled = options.cancel === undefined ? Effect.never : Deferred.await(options.cancel)
-    const interrupted = Effect.flatMap(Effect.raceFirst(cancelled, watchForCancel(prepared.runId)), (why) => new RunInterrupted({ runId: prepared.runId, why }))
+    const interrupted = Effect.raceFirst(cancelled, watch(prepared.runId, claim.token)).pipe(
+      Effect.raceFirst(session.lost),
+      Effect.flatMap((why) => new RunInterrupted({ runId: prepared.runId, why }))
+    )
     yield* session.keepFlushing
-    return yield* Effect.raceFirst(graph, interrupted).pipe(
+    // What stops the run comes first: nothing is begun where it was stopped before.
+    return yield* Effect.raceFirst(interrupted, graph).pipe(
       Effect.onExit((exit) => {
         if (Exit.isSuccess(exit)) return end("completed", undefined, null)
         const error = Cause.squash(exit.cause)
@@ -352,19 +388,21 @@ export const make = Effect.gen(function*() {
           ? Effect.ignore(end("interrupted", undefined, null))
           : Effect.ignore(end("failed", error, error instanceof StepFailed ? error.step : stepOf(error)))
       }),
-      Effect.flatMap((records) =>
-        result(pipeline, { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }, claim.attempt, now() - begun, records, tracking.warnings)
+      Effect.flatMap(({ records, loaded }) =>
+        result(pipeline, { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }, claim.attempt, now() - begun, records, loaded, tracking.warnings)
       )
     )
   })
 
-  /** Waits until somebody asks the run to stop through the store. */
-  const watchForCancel = (runId: string): Effect.Effect<string, StoreError> =>
+  /** Waits until somebody asks the run to stop through the store, or has taken it. */
+  const watch = (runId: string, token: number): Effect.Effect<string, StoreError> =>
     Effect.gen(function*() {
       for (;;) {
         yield* Effect.sleep(FLUSH_MS)
-        const run = yield* Effect.orElseSucceed(store.run(runId), () => undefined)
-        if (run?.cancelRequested === true) return "it was cancelled"
+        const run = yield* Effect.result(store.run(runId))
+        if (Result.isFailure(run)) continue
+        if (run.success?.token !== token) return yield* new StoreError({ reason: "LeaseLost", what: `Run "${runId}" is no longer held by this process` })
+        if (run.success.cancelRequested) return "it was cancelled"
       }
     })
 
@@ -384,9 +422,6 @@ export const make = Effect.gen(function*() {
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
     const prepared = yield* prepare(pipeline, given, options)
     const { before } = prepared
-    if (before !== undefined && options.automatic === true && before.crashes + (before.status === "running" ? 1 : 0) >= CRASH_LIMIT) {
-      return yield* new CrashLoop({ runId: before.id, attempts: before.crashes + 1 })
-    }
     if (before?.status === "completed") {
       const answered = yield* answer(pipeline, before, prepared, options)
       if (answered !== undefined) return answered

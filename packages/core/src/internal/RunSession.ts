@@ -1,4 +1,4 @@
-import { Cause, Effect, type Scope, Semaphore } from "effect"
+import { Cause, Deferred, Effect, Exit, type Scope, Semaphore } from "effect"
 import type { ArtifactInfo, ArtifactSource, ArtifactStoreService } from "../ArtifactStore.ts"
 import type { HasherService } from "../Hasher.ts"
 import type { ArtifactRecord, CheckpointRecord, ChunkRecord, ParamValues, SeriesRecord, StepRecord } from "../RunRecord.ts"
@@ -39,6 +39,7 @@ export class RunSession {
   private lastSeq: number
   private readonly gate = Semaphore.makeUnsafe(1)
   private busy = false
+  private readonly taken = Deferred.makeUnsafe<never, StoreError>()
 
   constructor(options: {
     readonly runId: string
@@ -84,7 +85,15 @@ export class RunSession {
 
   /** Records changes durably, after everything submitted before them. */
   readonly submit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> =>
-    this.store.commit({ runId: this.runId, token: this.token }, changes)
+    Effect.tapError(this.store.commit({ runId: this.runId, token: this.token }, changes), (error) =>
+      Effect.sync(() => {
+        if (error.reason === "LeaseLost") Deferred.doneUnsafe(this.taken, Exit.fail(error))
+      }))
+
+  /** Fails once another process has taken the run. */
+  get lost(): Effect.Effect<never, StoreError> {
+    return Deferred.await(this.taken)
+  }
 
   /** Records the outcome of a step with everything that belongs to it; `items` are outcomes that it is made of. */
   record(record: Outcome, changes: ReadonlyArray<Change>, items: ReadonlyArray<Outcome> = []): Effect.Effect<StepRecord, StoreError> {

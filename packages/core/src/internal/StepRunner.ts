@@ -22,7 +22,7 @@ import { type ComponentSources, define, type OwnComponents, ownComponents } from
 import { type Bridge, ExecutionContext, services, StepSignal } from "./ExecutionContext.ts"
 import { isGeneration } from "./History.ts"
 import { invoke, timed } from "./invoke.ts"
-import { addressOf, encodeManifest, loadOutput, type ManifestItem } from "./manifest.ts"
+import { addressOf, encodeManifest, isThere, loadOutput, type ManifestItem } from "./manifest.ts"
 import { type Match, match, type RunMode, type Wanted } from "./matching.ts"
 import type { Outcome, RunSession } from "./RunSession.ts"
 import { StepExecution } from "./StepExecution.ts"
@@ -31,9 +31,9 @@ import { storedError } from "./storedError.ts"
 /** A saved output turned out to be damaged when a later step wanted it: its step has to be resolved again. */
 export class Damaged {
   readonly _tag = "Damaged"
-  readonly digest: string
-  constructor(digest: string) {
-    this.digest = digest
+  readonly error: CorruptArtifact
+  constructor(error: CorruptArtifact) {
+    this.error = error
   }
 }
 
@@ -79,6 +79,8 @@ export class StepRunner {
   private readonly options: StepRunnerOptions
   private readonly session: RunSession
   private readonly own = new Map<AnyStep, OwnComponents>()
+  /** What this attempt came to already: the graph is walked again when an output turns out to be damaged. */
+  private readonly resolved = new Map<AnyStep, { readonly inputs: ReadonlyMap<string, OutputRef>; readonly record: StepRecord }>()
 
   constructor(options: StepRunnerOptions) {
     this.options = options
@@ -97,12 +99,18 @@ export class StepRunner {
     const digests: Record<string, string> = {}
     for (const [name, ref] of inputs) define(digests, name, ref.digest)
     const components: FingerprintComponents = { ...own.components, inputs: digests }
+    const before = this.resolved.get(step)
+    if (before !== undefined && sameInputs(before.inputs, inputs) && (yield* isThere(this.session.objects, step.name, before.record.output!))) {
+      return before.record
+    }
     const unit = yield* this.decide(step, step.name, components, inputs, undefined)
-    return "seq" in unit
+    const record = "seq" in unit
       ? unit
       : step.definition.kind === "map"
       ? yield* this.runMap(unit)
       : yield* this.options.permits.withPermit(this.execute(unit))
+    this.resolved.set(step, { inputs, record })
+    return record
   })
 
   private ownOf(step: AnyStep): Effect.Effect<OwnComponents, StoreError | StepFailed<unknown>> {
@@ -238,7 +246,8 @@ export class StepRunner {
     const occurrences = new Map<string, number>()
     const items: Array<{ readonly item: NonNullable<Unit["item"]>; readonly address: string; readonly components: FingerprintComponents }> = []
     // As they are saved, before the schema of the step that made them: that is their content.
-    const saved = (yield* this.input(definition.over!, overRef, "plain")) as ReadonlyArray<unknown>
+    const plain = definition.over!.definition.output === undefined ? over : yield* this.input(definition.over!, overRef, "plain")
+    const saved: ReadonlyArray<unknown> = Array.isArray(plain) && plain.length === over.length ? plain : over
     for (const [i, value] of over.entries()) {
       const encoded = yield* session.objects.encode(`Item ${i} of step "${step.name}"`, saved[i], undefined)
       const digest = session.objects.digest(encoded)
@@ -250,7 +259,10 @@ export class StepRunner {
     let done = 0
     const one = Effect.fnUntraced(function*(this: StepRunner, item: (typeof items)[number]): Effect.fn.Return<StepRecord, StepError, unknown> {
       const decided = yield* this.decide(step, item.address, item.components, inputs, item.item)
-      const record = "seq" in decided ? decided : yield* this.execute(decided)
+      // A map with a limit of its own is bounded by that one; any other shares the run's.
+      const record = "seq" in decided
+        ? decided
+        : yield* (definition.concurrency === undefined ? options.permits.withPermit(this.execute(decided)) : this.execute(decided))
       this.showActive(unit, begun, ++done, items.length)
       return record
     }).bind(this)
@@ -281,7 +293,9 @@ export class StepRunner {
       reasons: [...unit.reasons, { component: "items", note: [...counts, ...(failures === 0 ? [] : [`${failures} failed`])].join(", ") || "none" }],
       status: "completed",
       seed: records.some((record) => record.seed !== null) ? session.seed : null,
-      output: ref
+      output: ref,
+      // Other runs never reuse failures.
+      ...(failures === 0 ? {} : { cacheable: false })
     }, [...tracked, ...changes])
   })
 
@@ -326,7 +340,7 @@ export class StepRunner {
   }
 
   private input(step: AnyStep, ref: OutputRef, form?: "plain"): Effect.Effect<unknown, Damaged | StoreError> {
-    return Effect.catchTag(loadOutput(this.session.objects, step, ref, form), "CorruptArtifact", (error) => Effect.fail(new Damaged(error.digest)))
+    return Effect.catchTag(loadOutput(this.session.objects, step, ref, form), "CorruptArtifact", (error) => Effect.fail(new Damaged(error)))
   }
 
   private when(unit: Unit, inputs: Record<string, unknown>): Effect.Effect<boolean, unknown> {
@@ -464,7 +478,7 @@ export class StepRunner {
   ): Effect.fn.Return<never, StepError> {
     const { session } = this
     const failure = Cause.findFail(cause)
-    const error = Cause.squash(cause)
+    const error = Cause.hasInterruptsOnly(cause) ? new Error("it interrupted itself") : Cause.squash(cause)
     const reported = ownError(error) ?? this.failed(unit.address, error, Result.isSuccess(failure) ? failure.success.error : undefined)
     if (reported._tag === "Damaged" || reported._tag === "StoreError") return yield* Effect.fail(reported)
     if (unit.step.definition.once) {
@@ -547,6 +561,9 @@ export const restored = (
   startedAtMs: now,
   durationMs: 0
 })
+
+const sameInputs = (before: ReadonlyMap<string, OutputRef>, now: ReadonlyMap<string, OutputRef>): boolean =>
+  [...now].every(([name, ref]) => before.get(name)?.digest === ref.digest)
 
 const isDecidedByPerson = (record: StepRecord): boolean =>
   isGeneration(record) && record.fingerprint === "" && record.reasons.some((reason) => reason.component === "resolved")
