@@ -1,13 +1,15 @@
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { Pipeline, Step, Uniflow } from "uniflow"
+import { Pipeline, Step } from "uniflow"
 import { type Line, line, timed } from "./Line.ts"
 import { payload, rawDatabase, withUniflow } from "./workspace.ts"
 
-type Chained = Step.Step<string, ReturnType<typeof payload>>
+type Payload = ReturnType<typeof payload>
+type Outputs = { readonly [step: string]: Payload }
+type Chained = Step.Step<string, Payload, never, never, never, Outputs>
 
 /** A chain of steps, each reading the one before it. */
-const chain = (name: string, length: number): Pipeline.Pipeline<string, {}, { readonly [step: string]: ReturnType<typeof payload> }> => {
+const chain = (name: string, length: number): Pipeline.Pipeline<string, {}, Outputs> => {
   let last: Chained = Step.make(`${name}-0`, { version: "1", run: () => payload(0) })
   for (let i = 1; i < length; i++) {
     const before: Chained = last

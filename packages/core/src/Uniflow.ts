@@ -78,7 +78,7 @@ export interface Runs {
 }
 
 /** The Promise face over services `S` that steps may require. */
-export interface Uniflow<in out S = never> extends AsyncDisposable {
+export interface Uniflow<in S = never> extends AsyncDisposable {
   /** Runs a pipeline; with a `runId` that exists, resumes that run. Rejects with one of `RunError`. */
   run<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, ...options: StartArguments<P>): Promise<RunResult<P>>
   /** Begins a run and returns at once. The same id and params give the same run. */

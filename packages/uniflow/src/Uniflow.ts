@@ -8,7 +8,7 @@ import type { Uniflow as CoreUniflow } from "@uniflow/core"
 import { NodeUniflow } from "@uniflow/node"
 
 /** Everything that UniFlow does, as Promises; `S` are the services that steps may require. */
-export interface Uniflow<in out S = never> extends CoreUniflow.Uniflow<S> {
+export interface Uniflow<in S = never> extends CoreUniflow.Uniflow<S> {
   /** Compares runs with the first of them; printing the result gives a table. */
   compareRuns(runIds: ReadonlyArray<string>): Promise<Comparison>
 }
