@@ -71,7 +71,20 @@ interface Unit {
   readonly wanted: Wanted
   readonly reasons: ReadonlyArray<Reason>
   readonly inputs: ReadonlyMap<string, OutputRef>
-  readonly item?: { readonly value: unknown; readonly again: Effect.Effect<unknown, Damaged | StoreError> }
+  readonly item?: Item
+}
+
+/** What a map's function is given of an element, and how to get a copy of it for another try. */
+interface Item {
+  readonly value: unknown
+  readonly again: Effect.Effect<unknown, Damaged | StoreError>
+}
+
+/** One element of what a map goes over. */
+interface Element {
+  readonly item: Item
+  readonly address: string
+  readonly components: FingerprintComponents
 }
 
 /** Resolves steps of one attempt: restores what answers, takes from other runs what may be taken, executes the rest. */
@@ -208,7 +221,7 @@ export class StepRunner {
     this: StepRunner,
     unit: Omit<Unit, "reasons">,
     found: Match
-  ): Effect.fn.Return<{ readonly record: StepRecord | undefined; readonly reasons: ReadonlyArray<Reason> }, StoreError> {
+  ): Effect.fn.Return<{ readonly record: StepRecord | undefined; readonly reasons: ReadonlyArray<Reason> }, StepError> {
     const { step, wanted, address, components } = unit
     const { cache } = step.definition
     const { session } = this
@@ -216,11 +229,12 @@ export class StepRunner {
     if (wanted.code.kind === "shallow" || wanted.code.kind === "unknown") {
       return { record: undefined, reasons: [{ component: "cache", note: "other runs were not asked: the code of the step is not fully seen; give it a version" }] }
     }
+    let items: ReadonlyArray<Element> | undefined
     for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {
       if (record.runId === session.runId || !Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) continue
       if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
       if (session.objects.unusable.has(record.output!.digest)) continue
-      const copied = yield* copyFrom(session, record, address)
+      const copied = yield* copyFrom(session, record, address, items ?? (items = step.definition.kind === "map" && unit.item === undefined ? yield* this.elements(unit) : []))
       if (copied === undefined) continue
       const outcome = cachedFrom(session, record, address, found.reasons.filter((reason) => reason.component !== "first"))
       const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items)
@@ -229,35 +243,44 @@ export class StepRunner {
     return { record: undefined, reasons: [] }
   })
 
+  /** What a map goes over. Elements are told apart by what is saved of them, before the schema of the step that made them. */
+  private readonly elements = Effect.fnUntraced(function*(
+    this: StepRunner,
+    { step, components, inputs }: Omit<Unit, "reasons">
+  ): Effect.fn.Return<ReadonlyArray<Element>, StepError> {
+    const { objects } = this.session
+    const over = step.definition.over!
+    const ref = inputs.get("over")!
+    const values = yield* this.input(over, ref)
+    if (!Array.isArray(values)) {
+      return yield* this.failed(step.name, new InvalidInput({ what: `Step "${step.name}"`, issue: `it goes over the output of "${over.name}", which is not an array` }), undefined)
+    }
+    const plain = over.definition.output === undefined ? values : yield* this.input(over, ref, "plain")
+    const saved: ReadonlyArray<unknown> = Array.isArray(plain) && plain.length === values.length ? plain : values
+    const { over: _, ...others } = components.inputs
+    const occurrences = new Map<string, number>()
+    const elements: Array<Element> = []
+    for (const [i, value] of values.entries()) {
+      const digest = objects.digest(yield* objects.encode(`Item ${i} of step "${step.name}"`, saved[i], undefined))
+      const occurrence = (occurrences.get(digest) ?? 0) + 1
+      occurrences.set(digest, occurrence)
+      const again = Effect.map(this.input(over, ref), (all) => (all as ReadonlyArray<unknown>)[i])
+      elements.push({ item: { value, again }, address: addressOf(step.name, digest, occurrence), components: { ...components, inputs: { ...others, item: digest } } })
+    }
+    return elements
+  })
+
   /** Runs the items of a map, each restored or executed by itself, and records the manifest of their outputs. */
   private readonly runMap = Effect.fnUntraced(function*(this: StepRunner, unit: Unit): Effect.fn.Return<StepRecord, StepError, unknown> {
-    const { step, components } = unit
+    const { step } = unit
     const { definition } = step
     const { session, options } = this
     const begun = session.now()
     this.showActive(unit, begun, null, null)
-    const overRef = unit.inputs.get("over")!
-    const over = yield* this.input(definition.over!, overRef)
-    if (!Array.isArray(over)) {
-      return yield* this.failed(step.name, new InvalidInput({ what: `Step "${step.name}"`, issue: `it goes over the output of "${definition.over!.name}", which is not an array` }), undefined)
-    }
-    const { over: _, ...inputDigests } = components.inputs
+    const items = yield* this.elements(unit)
     const inputs = new Map([...unit.inputs].filter(([name]) => name !== "over"))
-    const occurrences = new Map<string, number>()
-    const items: Array<{ readonly item: NonNullable<Unit["item"]>; readonly address: string; readonly components: FingerprintComponents }> = []
-    // As they are saved, before the schema of the step that made them: that is their content.
-    const plain = definition.over!.definition.output === undefined ? over : yield* this.input(definition.over!, overRef, "plain")
-    const saved: ReadonlyArray<unknown> = Array.isArray(plain) && plain.length === over.length ? plain : over
-    for (const [i, value] of over.entries()) {
-      const encoded = yield* session.objects.encode(`Item ${i} of step "${step.name}"`, saved[i], undefined)
-      const digest = session.objects.digest(encoded)
-      const occurrence = (occurrences.get(digest) ?? 0) + 1
-      occurrences.set(digest, occurrence)
-      const again = Effect.map(this.input(definition.over!, overRef), (all) => (all as ReadonlyArray<unknown>)[i])
-      items.push({ item: { value, again }, address: addressOf(step.name, digest, occurrence), components: { ...components, inputs: { ...inputDigests, item: digest } } })
-    }
     let done = 0
-    const one = Effect.fnUntraced(function*(this: StepRunner, item: (typeof items)[number]): Effect.fn.Return<StepRecord, StepError, unknown> {
+    const one = Effect.fnUntraced(function*(this: StepRunner, item: Element): Effect.fn.Return<StepRecord, StepError, unknown> {
       const decided = yield* this.decide(step, item.address, item.components, inputs, item.item)
       // A map with a limit of its own is bounded by that one; any other shares the run's.
       const record = "seq" in decided

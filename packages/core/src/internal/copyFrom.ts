@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { Reason } from "../Decision.ts"
-import type { OutputRef, SeriesRecord, StepRecord } from "../RunRecord.ts"
+import * as Fingerprint from "../Fingerprint.ts"
+import type { FingerprintComponents, OutputRef, SeriesRecord, StepRecord } from "../RunRecord.ts"
 import { type Change, INLINE_BYTES } from "../RunStore.ts"
 import type { StoreError } from "../UniflowError.ts"
 import { isGeneration } from "./History.ts"
@@ -13,17 +14,19 @@ import type { Outcome, RunSession } from "./RunSession.ts"
 export const copyFrom = Effect.fnUntraced(function*(
   session: RunSession,
   record: StepRecord,
-  address: string
+  address: string,
+  elements: ReadonlyArray<{ readonly address: string; readonly components: FingerprintComponents }>
 ): Effect.fn.Return<{ readonly changes: ReadonlyArray<Change>; readonly items: ReadonlyArray<Outcome> } | undefined, StoreError> {
   const { store } = session
   const changes: Array<Change> = []
-  const isMap = record.address === record.step && record.output?.mediaType.includes("uniflow.map")
-  const items = isMap ? newestPerAddress(yield* store.steps(record.runId), `${record.step}[`) : []
+  const items = record.address === record.step && elements.length > 0 ? itemsOf(yield* store.steps(record.runId), session, record.step, elements) : []
   const series = yield* store.series(record.runId)
   const artifacts = yield* store.artifacts(record.runId)
   for (const from of [record, ...items]) {
     const to = from === record ? address : from.address
     const generation = session.history.next(to)
+    // An execution that was interrupted may have left something there.
+    if (session.attempt > 1) changes.push({ _tag: "GenerationCleared", address: to, generation })
     if (!(yield* keepAgain(session, from.output, changes))) return undefined
     for (const one of series.filter((it) => it.address === from.address && it.generation === from.generation)) {
       changes.push(...(yield* copySeries(session, one, to, generation)))
@@ -34,11 +37,11 @@ export const copyFrom = Effect.fnUntraced(function*(
       changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, address: to, generation, attempt: session.attempt } })
     }
   }
-  const outcomes = items.filter((item) => item.status !== "failed").map((item): Outcome => cachedFrom(session, item, item.address, []))
+  const outcomes = items.map((item): Outcome => cachedFrom(session, item, item.address, []))
   return { changes, items: outcomes }
 })
 
-/** The record of taking an outcome from another run. */
+/** The record of taking an outcome from another run; its times are those of the execution that made it. */
 export const cachedFrom = (session: RunSession, record: StepRecord, address: string, reasons: ReadonlyArray<Reason>): Outcome => ({
   ...record,
   address,
@@ -46,15 +49,23 @@ export const cachedFrom = (session: RunSession, record: StepRecord, address: str
   reasons: [{ component: "cache", sourceRun: record.runId }, ...reasons],
   generation: session.history.next(address),
   source: { runId: record.runId, address: record.address, generation: record.generation },
-  retries: 0,
-  startedAtMs: session.now(),
-  durationMs: 0
+  retries: 0
 })
 
-const newestPerAddress = (records: ReadonlyArray<StepRecord>, prefix: string): ReadonlyArray<StepRecord> => {
-  const newest = new Map<string, StepRecord>()
-  for (const record of records) if (record.address.startsWith(prefix) && isGeneration(record)) newest.set(record.address, record)
-  return [...newest.values()]
+/** The outcomes that a map of another run was made of: for each element the newest one that answers for it. */
+const itemsOf = (
+  records: ReadonlyArray<StepRecord>,
+  { hasher, seed }: RunSession,
+  step: string,
+  elements: ReadonlyArray<{ readonly address: string; readonly components: FingerprintComponents }>
+): ReadonlyArray<StepRecord> => {
+  const wanted = new Map(elements.map(({ address, components }) => [address, Fingerprint.hash(hasher, step, components)]))
+  const found = new Map<string, StepRecord>()
+  for (const record of records) {
+    const fingerprint = wanted.get(record.address)
+    if (fingerprint !== undefined && isGeneration(record) && Fingerprint.answers(record, fingerprint, seed)) found.set(record.address, record)
+  }
+  return [...found.values()]
 }
 
 const keepAgain = Effect.fnUntraced(function*(
