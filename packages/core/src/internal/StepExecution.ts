@@ -105,30 +105,27 @@ export class StepExecution {
   }
 
   /** Keeps bytes under a name. */
-  readonly put = Effect.fnUntraced(function*(
-    this: StepExecution,
-    name: string,
-    content: ArtifactContent,
-    mediaType: string | undefined
-  ) {
-    if (typeof name !== "string" || name.length === 0 || name.length > 256) {
-      return yield* new InvalidInput({ what: `artifacts.put in step "${this.subject.step}"`, issue: "a name must have 1 to 256 characters" })
-    }
-    const info = yield* this.session.putArtifact(artifactSource(content))
-    const record: ArtifactRecord = {
-      runId: this.session.runId,
-      address: this.subject.address,
-      generation: this.subject.generation,
-      attempt: this.session.attempt,
-      name,
-      ...info,
-      mediaType: mediaType ?? mediaTypeOf(typeof content === "object" && "file" in content && !/\.[a-z0-9]+$/i.test(name) ? content.file : name),
-      codec: null,
-      createdAtMs: this.session.now()
-    }
-    this.artifacts.push({ _tag: "ArtifactNamed", record })
-    return info
-  })
+  put(name: string, content: ArtifactContent, mediaType: string | undefined) {
+    return Effect.gen({ self: this }, function*() {
+      if (typeof name !== "string" || name.length === 0 || name.length > 256) {
+        return yield* new InvalidInput({ what: `artifacts.put in step "${this.subject.step}"`, issue: "a name must have 1 to 256 characters" })
+      }
+      const info = yield* this.session.putArtifact(artifactSource(content))
+      const record: ArtifactRecord = {
+        runId: this.session.runId,
+        address: this.subject.address,
+        generation: this.subject.generation,
+        attempt: this.session.attempt,
+        name,
+        ...info,
+        mediaType: mediaType ?? mediaTypeOf(typeof content === "object" && "file" in content && !/\.[a-z0-9]+$/i.test(name) ? content.file : name),
+        codec: null,
+        createdAtMs: this.session.now()
+      }
+      this.artifacts.push({ _tag: "ArtifactNamed", record })
+      return info
+    })
+  }
 
   /** Tracks the numbers of an output: a `Metrics` value, or a top-level field that is one. */
   trackOutput(value: unknown): void {
@@ -172,94 +169,103 @@ export class StepExecution {
       this.known ??= records.filter((record) => record.fingerprint === fingerprint))
   }
 
-  private readonly newest = Effect.fnUntraced(function*(
-    this: StepExecution,
-    name: string
-  ): Effect.fn.Return<CheckpointRecord | undefined, CheckpointMisuse | StoreError> {
-    if (this.closed) return yield* this.ended("checkpoint.load")
-    if (this.opened) {
-      return yield* new CheckpointMisuse({
-        issue: `Step "${this.subject.step}" loads checkpoint "${name}" after it has logged metric points or saved artifacts with another checkpoint; load first, so that they can go on from there.`
-      })
-    }
-    return (yield* this.answering()).findLast((record) => record.name === name)
-  })
+  private newest(name: string): Effect.Effect<CheckpointRecord | undefined, CheckpointMisuse | StoreError> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.closed) return yield* this.ended("checkpoint.load")
+      if (this.opened) {
+        return yield* new CheckpointMisuse({
+          issue: `Step "${this.subject.step}" loads checkpoint "${name}" after it has logged metric points or saved artifacts with another checkpoint; load first, so that they can go on from there.`
+        })
+      }
+      return (yield* this.answering()).findLast((record) => record.name === name)
+    })
+  }
 
-  private readonly latest = Effect.fnUntraced(function*<T>(this: StepExecution, name: string) {
-    const record = yield* this.newest(name)
-    return record === undefined ? undefined : (yield* this.use(record)) as T
-  })
+  private latest<T>(name: string) {
+    return Effect.gen({ self: this }, function*() {
+      const record = yield* this.newest(name)
+      return record === undefined ? undefined : (yield* this.use(record)) as T
+    })
+  }
 
-  private readonly load = Effect.fnUntraced(function*<T>(this: StepExecution, name: string) {
-    const record = yield* this.newest(name)
-    if (record === undefined) return yield* new CheckpointNotFound({ name, step: this.subject.step })
-    return (yield* this.use(record)) as T
-  })
+  private load<T>(name: string) {
+    return Effect.gen({ self: this }, function*() {
+      const record = yield* this.newest(name)
+      if (record === undefined) return yield* new CheckpointNotFound({ name, step: this.subject.step })
+      return (yield* this.use(record)) as T
+    })
+  }
 
   /** Loads a checkpoint and rewinds points and random numbers to the newest one loaded. */
-  private readonly use = Effect.fnUntraced(function*(this: StepExecution, record: CheckpointRecord) {
-    const value = yield* this.session.objects.load(
-      `Checkpoint "${record.name}" of step "${this.subject.step}"`,
-      record.output,
-      this.subject.checkpoints[record.name]
-    )
-    if (this.loaded === undefined || record.seq > this.loaded.seq) {
-      yield* this.rewind(record)
-      this.loaded = record
-      this.versions = { ...record.position.versions }
-      this.seq = record.seq
-      const { random } = record.position
-      if (random !== null) this.random.restore(random as unknown as RandomState)
-    }
-    return value
-  })
+  private use(record: CheckpointRecord) {
+    return Effect.gen({ self: this }, function*() {
+      const value = yield* this.session.objects.load(
+        `Checkpoint "${record.name}" of step "${this.subject.step}"`,
+        record.output,
+        this.subject.checkpoints[record.name]
+      )
+      if (this.loaded === undefined || record.seq > this.loaded.seq) {
+        yield* this.rewind(record)
+        this.loaded = record
+        this.versions = { ...record.position.versions }
+        this.seq = record.seq
+        const { random } = record.position
+        if (random !== null) this.random.restore(random as unknown as RandomState)
+      }
+      return value
+    })
+  }
 
   /** Prepares the series as they were at a checkpoint, from the points of the generation that saved it. */
-  private readonly rewind = Effect.fnUntraced(function*(this: StepExecution, record: CheckpointRecord) {
-    const { address, generation } = this.subject
-    const here = record.generation === generation
-    const all = yield* this.session.series(address)
-    const opening: Array<Change> = here ? [] : [{ _tag: "GenerationCleared", address, generation }]
-    this.writers.clear()
-    for (const series of all.filter((one) => one.generation === record.generation)) {
-      const position = Object.hasOwn(record.position.points, series.key) ? record.position.points[series.key] : undefined
-      const count = position?.count ?? 0
-      const fullChunks = Math.floor(count / PointChunk.CHUNK_POINTS)
-      if (here) opening.push({ _tag: "PointsCut", series: { address, generation, key: series.key }, fromChunk: fullChunks })
-      if (position === undefined || count === 0) continue
-      const { writer, copied } = yield* this.resume(series, count, position.nextIndex, !here)
-      this.writers.set(series.key, writer)
-      opening.push(...copied)
-    }
-    if (!here) {
-      for (const artifact of yield* this.session.artifactsOf(address, record.generation)) {
-        if (artifact.createdAtMs <= record.savedAtMs) opening.push({ _tag: "ArtifactNamed", record: { ...artifact, generation } })
+  private rewind(record: CheckpointRecord) {
+    return Effect.gen({ self: this }, function*() {
+      const { address, generation } = this.subject
+      const here = record.generation === generation
+      const all = yield* this.session.series(address)
+      const opening: Array<Change> = here ? [] : [{ _tag: "GenerationCleared", address, generation }]
+      this.writers.clear()
+      for (const series of all.filter((one) => one.generation === record.generation)) {
+        const position = Object.hasOwn(record.position.points, series.key) ? record.position.points[series.key] : undefined
+        const count = position?.count ?? 0
+        const fullChunks = Math.floor(count / PointChunk.CHUNK_POINTS)
+        if (here) opening.push({ _tag: "PointsCut", series: { address, generation, key: series.key }, fromChunk: fullChunks })
+        if (position === undefined || count === 0) continue
+        const { writer, copied } = yield* this.resume(series, count, position.nextIndex, !here)
+        this.writers.set(series.key, writer)
+        opening.push(...copied)
       }
-    }
-    this.logger.open(opening)
-  })
+      if (!here) {
+        for (const artifact of yield* this.session.artifactsOf(address, record.generation)) {
+          if (artifact.createdAtMs <= record.savedAtMs) opening.push({ _tag: "ArtifactNamed", record: { ...artifact, generation } })
+        }
+      }
+      this.logger.open(opening)
+    })
+  }
 
-  private readonly resume = Effect.fnUntraced(function*(this: StepExecution, series: SeriesRecord, count: number, nextIndex: number, copy: boolean) {
-    const { address, generation } = this.subject
-    const fullChunks = Math.floor(count / PointChunk.CHUNK_POINTS)
-    const copied: Array<Change> = []
-    let sealed = PointChunk.emptySummary
-    let open: PointChunk.Points = { indexes: new Float64Array(), values: new Float64Array(), timesMs: new Float64Array() }
-    for (const chunk of yield* this.session.chunks(series)) {
-      if (chunk.chunk > fullChunks) break
-      const points = PointChunk.decode(chunk.bytes)
-      if (points === undefined) {
-        return yield* new CorruptArtifact({ digest: "", what: `Points ${series.key} of step "${this.subject.step}"`, reason: "a chunk of them is damaged" })
+  private resume(series: SeriesRecord, count: number, nextIndex: number, copy: boolean) {
+    return Effect.gen({ self: this }, function*() {
+      const { address, generation } = this.subject
+      const fullChunks = Math.floor(count / PointChunk.CHUNK_POINTS)
+      const copied: Array<Change> = []
+      let sealed = PointChunk.emptySummary
+      let open: PointChunk.Points = { indexes: new Float64Array(), values: new Float64Array(), timesMs: new Float64Array() }
+      for (const chunk of yield* this.session.chunks(series)) {
+        if (chunk.chunk > fullChunks) break
+        const points = PointChunk.decode(chunk.bytes)
+        if (points === undefined) {
+          return yield* new CorruptArtifact({ digest: "", what: `Points ${series.key} of step "${this.subject.step}"`, reason: "a chunk of them is damaged" })
+        }
+        if (chunk.chunk === fullChunks) {
+          open = PointChunk.take(points, count - fullChunks * PointChunk.CHUNK_POINTS)
+          break
+        }
+        sealed = PointChunk.summarize(sealed, points)
+        if (copy) copied.push({ _tag: "PointsWritten", series: { address, generation, key: series.key }, chunks: [chunk], summary: sealed })
       }
-      if (chunk.chunk === fullChunks) {
-        open = PointChunk.take(points, count - fullChunks * PointChunk.CHUNK_POINTS)
-        break
-      }
-      sealed = PointChunk.summarize(sealed, points)
-      if (copy) copied.push({ _tag: "PointsWritten", series: { address, generation, key: series.key }, chunks: [chunk], summary: sealed })
-    }
-    return { writer: SeriesWriter.resume(series.key, nextIndex, fullChunks, sealed, open), copied }
-  })
+      return { writer: SeriesWriter.resume(series.key, nextIndex, fullChunks, sealed, open), copied }
+    })
+  }
 
   private position(): CheckpointPosition {
     const points: Record<string, { count: number; nextIndex: number }> = {}
@@ -269,55 +275,48 @@ export class StepExecution {
     return { points, random: this.drew ? this.random.state : null, versions: this.versions }
   }
 
-  private readonly save = Effect.fnUntraced(function*(
-    this: StepExecution,
-    name: string,
-    value: unknown
-  ): Effect.fn.Return<void, UnsavableValue | CheckpointMisuse | StoreError> {
-    if (this.closed) return yield* this.ended("checkpoint.save")
-    if (typeof name !== "string" || name.length === 0 || name.length > 256) {
-      return yield* new CheckpointMisuse({ issue: `The name of a checkpoint in step "${this.subject.step}" must have 1 to 256 characters.` })
-    }
-    const version = (Object.hasOwn(this.versions, name) ? this.versions[name]! : 0) + 1
-    this.versions = { ...this.versions, [name]: version }
-    const seq = ++this.seq
-    const position = this.position()
-    // Encoded at once, too: from here on it does not matter what becomes of the value.
-    const encoded = yield* this.session.objects.encode(`Checkpoint "${name}" of step "${this.subject.step}"`, value, this.subject.checkpoints[name])
-    yield* this.record(name, version, seq, position, encoded)
-  })
-
-  private readonly record = Effect.fnUntraced(function*(
-    this: StepExecution,
-    name: string,
-    version: number,
-    seq: number,
-    position: CheckpointPosition,
-    encoded: Encoded
-  ) {
-    const { ref, changes } = yield* this.session.objects.keep(encoded)
-    const { address, generation, checkpointFingerprint, keep } = this.subject
-    const record: CheckpointRecord = {
-      runId: this.session.runId,
-      address,
-      name,
-      version,
-      seq,
-      fingerprint: checkpointFingerprint(),
-      generation,
-      attempt: this.session.attempt,
-      output: ref,
-      position,
-      savedAtMs: this.session.now()
-    }
-    const tracked = yield* this.session.collect(() => {
-      // The artifacts put so far belong to the checkpoint; what an earlier execution left goes before them.
-      const artifacts = this.artifacts
-      if (artifacts.length > 0) this.opened = true
-      return [...this.logger.take({ always: artifacts.length > 0 }), ...artifacts, ...this.session.tracking.drainLines()]
+  private save(name: string, value: unknown): Effect.Effect<void, UnsavableValue | CheckpointMisuse | StoreError> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.closed) return yield* this.ended("checkpoint.save")
+      if (typeof name !== "string" || name.length === 0 || name.length > 256) {
+        return yield* new CheckpointMisuse({ issue: `The name of a checkpoint in step "${this.subject.step}" must have 1 to 256 characters.` })
+      }
+      const version = (Object.hasOwn(this.versions, name) ? this.versions[name]! : 0) + 1
+      this.versions = { ...this.versions, [name]: version }
+      const seq = ++this.seq
+      const position = this.position()
+      // Encoded at once, too: from here on it does not matter what becomes of the value.
+      const encoded = yield* this.session.objects.encode(`Checkpoint "${name}" of step "${this.subject.step}"`, value, this.subject.checkpoints[name])
+      yield* this.record(name, version, seq, position, encoded)
     })
-    yield* this.session.submit([...tracked, ...changes, { _tag: "CheckpointSaved", record, keep }])
-    const others = (yield* this.answering()).filter((one) => one.name !== name || (one.version < version && one.version > version - keep))
-    this.known = [...others, record]
-  })
+  }
+
+  private record(name: string, version: number, seq: number, position: CheckpointPosition, encoded: Encoded) {
+    return Effect.gen({ self: this }, function*() {
+      const { ref, changes } = yield* this.session.objects.keep(encoded)
+      const { address, generation, checkpointFingerprint, keep } = this.subject
+      const record: CheckpointRecord = {
+        runId: this.session.runId,
+        address,
+        name,
+        version,
+        seq,
+        fingerprint: checkpointFingerprint(),
+        generation,
+        attempt: this.session.attempt,
+        output: ref,
+        position,
+        savedAtMs: this.session.now()
+      }
+      const tracked = yield* this.session.collect(() => {
+        // The artifacts put so far belong to the checkpoint; what an earlier execution left goes before them.
+        const artifacts = this.artifacts
+        if (artifacts.length > 0) this.opened = true
+        return [...this.logger.take({ always: artifacts.length > 0 }), ...artifacts, ...this.session.tracking.drainLines()]
+      })
+      yield* this.session.submit([...tracked, ...changes, { _tag: "CheckpointSaved", record, keep }])
+      const others = (yield* this.answering()).filter((one) => one.name !== name || (one.version < version && one.version > version - keep))
+      this.known = [...others, record]
+    })
+  }
 }
