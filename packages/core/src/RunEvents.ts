@@ -4,7 +4,7 @@
  * Events come in order within a run and within a second of what they tell; a watcher that begins late is told what
  * was before. The stream ends after the run has, or when its process is found dead.
  */
-import { Effect, Schema, Stream } from "effect"
+import { Clock, Effect, Schema, Stream } from "effect"
 import { DecisionKind, Reason } from "./Decision.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import { type ActiveStep, LogLevel, type RunRecord, RunStatus, StoredError } from "./RunRecord.ts"
@@ -42,6 +42,9 @@ export type RunEvent = typeof RunEvent.Type
 /** How often the store is asked, in milliseconds. */
 const POLL_MS = 100
 
+/** Log lines that are read at a time. */
+const LOGS = 1000
+
 const ended = (status: RunStatus): boolean => status !== "running" && status !== "pending"
 
 /** What a watcher has told already. */
@@ -70,36 +73,42 @@ class Watcher {
       this.started.clear()
       events.push({ _tag: "RunStarted", runId, atMs: run.startedAtMs, pipeline: run.pipeline, attempt: run.attempts })
     }
-    for (const active of yield* store.active(runId)) this.active(active, events)
-    for (const log of yield* store.logs(runId, { after: this.logSeq })) {
-      this.logSeq = log.seq
-      events.push({ _tag: "Log", runId, atMs: log.atMs, step: log.address, level: log.level, message: log.message })
+    const now = yield* Clock.currentTimeMillis
+    for (const active of yield* store.active(runId)) this.active(active, now, events)
+    const records = yield* store.steps(runId, this.seq)
+    // A step that began and ended since the last time is told to have started before anything it logged.
+    for (const { address, attempt, decision, startedAtMs } of records) {
+      if (decision === "executed" && !this.started.delete(address)) events.push({ _tag: "StepStarted", runId, atMs: startedAtMs, step: address, attempt })
+    }
+    for (;;) {
+      const logs = yield* store.logs(runId, { after: this.logSeq, limit: LOGS })
+      for (const log of logs) {
+        this.logSeq = log.seq
+        events.push({ _tag: "Log", runId, atMs: log.atMs, step: log.address, level: log.level, message: log.message })
+      }
+      if (logs.length < LOGS) break
     }
     for (const { address, key, generation, summary } of yield* store.series(runId)) {
       const id = `${generation} ${address} ${key}`
       if (this.counts.get(id) === summary.count) continue
       this.counts.set(id, summary.count)
-      events.push({ _tag: "Metric", runId, atMs: run.startedAtMs, step: address, key, index: summary.lastIndex, value: summary.last, count: summary.count })
+      events.push({ _tag: "Metric", runId, atMs: now, step: address, key, index: summary.lastIndex, value: summary.last, count: summary.count })
     }
-    for (const record of yield* store.steps(runId, this.seq)) {
-      this.seq = record.seq
-      const { address, attempt, decision, status, reasons, durationMs, error } = record
-      if (decision === "executed" && !this.started.has(address)) {
-        events.push({ _tag: "StepStarted", runId, atMs: record.startedAtMs, step: address, attempt })
-      }
+    for (const { address, attempt, decision, durationMs, error, reasons, seq, startedAtMs, status } of records) {
+      this.seq = seq
       this.started.delete(address)
-      events.push({ _tag: "Decided", runId, atMs: record.startedAtMs + durationMs, step: address, attempt, decision, status, reasons, durationMs, error })
+      events.push({ _tag: "Decided", runId, atMs: startedAtMs + durationMs, step: address, attempt, decision, status, reasons, durationMs, error })
     }
     this.revision = run.revision
     return events
   })
 
-  private active({ address, attempt, startedAtMs, done, total, message }: ActiveStep, events: Array<RunEvent>): void {
+  private active({ address, attempt, startedAtMs, done, total, message }: ActiveStep, now: number, events: Array<RunEvent>): void {
     const { runId } = this
     const progress = JSON.stringify([done, total, message])
     const before = this.started.get(address)
     if (before === undefined) events.push({ _tag: "StepStarted", runId, atMs: startedAtMs, step: address, attempt })
-    if (before !== progress && done !== null) events.push({ _tag: "Progress", runId, atMs: startedAtMs, step: address, done, total, message })
+    if (before !== progress && done !== null) events.push({ _tag: "Progress", runId, atMs: now, step: address, done, total, message })
     this.started.set(address, progress)
   }
 }
