@@ -16,6 +16,7 @@ const checks = {
   knip: "knip",
   size: "size",
   consumer: "consumer",
+  crash: "crash:ci",
   docs: "docs",
   examples: "demo:run"
 }

@@ -1,3 +1,0 @@
-import { placeholderNode } from "uniflow"
-
-console.log(`crash: ${placeholderNode}`)
