@@ -13,7 +13,7 @@ export type DecisionKind = typeof DecisionKind.Type
 /**
  * One reason. `component` names the part of the fingerprint (`code`, `param learningRate`, `input load`,
  * `file data.csv`, `env MODEL`, `seed`, `codec`, `output schema`) or what else decided: `first` (no saved output),
- * `failed`, `interrupted`, `artifact` (missing or damaged), `rerun`, `match`, `cache`, `when`, `trusted`, `resolved`.
+ * `failed`, `interrupted`, `checkpoint` (a manual one was loaded), `artifact` (missing or damaged), `rerun`, `match`, `cache`, `when`, `trusted`, `resolved`.
  */
 export const Reason = Schema.Struct({
   component: Schema.String,

@@ -26,7 +26,7 @@ import { TrackingBuffer } from "./internal/TrackingBuffer.ts"
 import * as Pipeline from "./Pipeline.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import * as RunId from "./RunId.ts"
-import type { ParamValues, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
+import type { ActiveStep, ParamValues, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
 import * as RunResult from "./RunResult.ts"
 import { RunStore } from "./RunStore.ts"
 import { SourceFiles } from "./SourceFiles.ts"
@@ -114,6 +114,8 @@ interface Prepared {
   readonly params: params.RunParams
   readonly seed: number
   readonly history: ReadonlyArray<StepRecord>
+  /** Steps that a process which died was executing; taking the run forgets them. */
+  readonly left: ReadonlyArray<ActiveStep>
 }
 
 export const make = Effect.gen(function*() {
@@ -165,7 +167,7 @@ export const make = Effect.gen(function*() {
     const before = runId === undefined ? undefined : yield* store.run(runId)
     if (before === undefined) {
       const now = yield* Clock.currentTimeMillis
-      return { runId: runId ?? RunId.make(now), before, params: decoded, seed: options.seed ?? 0, history: [], secretKey: secret }
+      return { runId: runId ?? RunId.make(now), before, params: decoded, seed: options.seed ?? 0, history: [], left: [], secretKey: secret }
     }
     if (before.pipeline !== pipeline.name) {
       return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [], otherPipeline: before.pipeline })
@@ -175,7 +177,8 @@ export const make = Effect.gen(function*() {
     if (options.seed !== undefined && options.seed !== before.seed) {
       return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [{ param: "seed", was: String(before.seed), is: String(options.seed) }] })
     }
-    return { runId: before.id, before, params: decoded, seed: before.seed, history: yield* store.steps(before.id), secretKey: secret }
+    const left = before.status === "running" ? (yield* store.active(before.id)).filter(({ once }) => !once) : []
+    return { runId: before.id, before, params: decoded, seed: before.seed, history: yield* store.steps(before.id), left, secretKey: secret }
   })
 
   const planOf = (pipeline: Pipeline.Any, prepared: Prepared & { readonly secretKey: Uint8Array }, options: RunOptions) =>
@@ -351,7 +354,7 @@ export const make = Effect.gen(function*() {
       permits: Semaphore.makeUnsafe(options.concurrency ?? 8),
       bridge: yield* FiberSet.makeRuntimePromise(),
       ambience,
-      left: new Map(left.map((active) => [active.address, active])),
+      left: new Map([...prepared.left, ...left].map((active) => [active.address, active])),
       stopping: () => stop.requested
     })
     const met = new Set<string>()

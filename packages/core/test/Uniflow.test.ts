@@ -53,7 +53,7 @@ it("a step that failed after a manual checkpoint goes on from it, with the same 
   expect(tags).toContain("RunStarted")
   expect(tags).toContain("greet restored")
   expect(tags.at(-1)).toBe("RunEnded")
-  expect(cut.decisions.train.reasons.map((r) => r.component)).toEqual(["failed"])
+  expect(cut.decisions.train.reasons.map((r) => r.component)).toEqual(["failed", "checkpoint"])
   await uniflow.close()
 })
 

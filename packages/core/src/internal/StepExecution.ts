@@ -4,6 +4,7 @@ import type { Encoded } from "../Codec.ts"
 import { isMetrics, type Metrics, pointIssue } from "../Metrics.ts"
 import * as PointChunk from "../PointChunk.ts"
 import type { PipelineCheckpointService } from "../PipelineCheckpoint.ts"
+import type { Reason } from "../Decision.ts"
 import { initialState, type RandomState, SeededStream } from "../RandomStream.ts"
 import type { ArtifactRecord, CheckpointPosition, CheckpointRecord, LogLevel, SeriesRecord } from "../RunRecord.ts"
 import type { Change } from "../RunStore.ts"
@@ -80,6 +81,12 @@ export class StepExecution {
   /** Random numbers of this execution; the stream is made when the first is asked for. */
   get random(): SeededStream {
     return this.stream ??= new SeededStream(initialState(this.session.hasher, this.session.seed, this.subject.address))
+  }
+
+  /** Why the execution did not begin from nothing: the newest checkpoint that it loaded. */
+  get continued(): ReadonlyArray<Reason> {
+    const { loaded } = this
+    return loaded === undefined ? [] : [{ component: "checkpoint", note: `went on from version ${loaded.version} of "${loaded.name}"` }]
   }
 
   /** Whether the execution drew a random number, now or before the checkpoint that it loaded. */

@@ -485,6 +485,7 @@ export class StepRunner {
     const tracked = yield* session.collect(() => this.settle(unit, () => execution.finish()))
     return yield* Effect.uninterruptible(session.record({
       ...this.base(unit, begun),
+      reasons: [...unit.reasons, ...execution.continued],
       status: "completed",
       seed: execution.drew ? session.seed : null,
       output: ref,
