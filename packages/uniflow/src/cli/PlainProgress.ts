@@ -4,8 +4,9 @@
  * Metrics and progress come in floods; of them each step tells the newest at most once a second, and the last ones
  * before its outcome. Items of a map are counted likewise; those that fail are told one by one.
  */
-import { escapeControls, formatDuration, formatNumber, shortenHashes } from "@uniflow/compare"
-import { formatReason, type RunEvent } from "@uniflow/core"
+import { escapeControls, formatDuration, formatNumber } from "@uniflow/compare"
+import type { RunEvent } from "@uniflow/core"
+import { describeReason } from "./Reasons.ts"
 
 const EVERY_MS = 1000
 
@@ -73,7 +74,7 @@ export class PlainProgress {
     this.flush(event.step, nowMs, true)
     this.waiting.delete(event.step)
     const duration = event.decision === "executed" ? ` in ${formatDuration(event.durationMs)}` : ""
-    const reasons = event.reasons.map((reason) => shortenHashes(formatReason(reason))).join("; ")
+    const reasons = event.reasons.map(describeReason).join("; ")
     this.say(event.atMs, `${event.step}  ${failed ? "failed" : event.decision}${duration}${failed ? why : reasons === "" ? "" : ` (${reasons})`}`)
   }
 

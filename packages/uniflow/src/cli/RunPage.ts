@@ -3,12 +3,13 @@
  * error, and what to do next.
  */
 import {
-  type Cell, escapeControls, formatBytes, formatCount, formatDuration, formatNumber, formatTime, MISSING, paint, renderTable, type Row, shortenHashes, type Table,
+  type Cell, escapeControls, formatBytes, formatCount, formatDuration, formatNumber, formatTime, MISSING, paint, renderTable, type Row, type Table,
   type TableOptions, type Tone
 } from "@uniflow/compare"
-import { formatReason, type RunView, type StoredError } from "@uniflow/core"
+import type { RunView, StoredError } from "@uniflow/core"
 import { escapeLines } from "./Failure.ts"
 import { lookOfPhase, lookOfStatus } from "./Look.ts"
+import { describeReason } from "./Reasons.ts"
 import { shownMetrics } from "./Receipt.ts"
 import { ago } from "./RelativeTime.ts"
 
@@ -26,7 +27,7 @@ const time = (atMs: number): string => `${formatTime(atMs)} UTC`
 /** Names and values under each other. */
 const facts = (rows: ReadonlyArray<readonly [name: string, value: Cell | string]>): Table => ({
   columns: [{ maxWidth: 30 }, { maxWidth: 100 }],
-  rows: rows.map(([name, value]): Row => ({ indent: 2, cells: [{ text: name, tone: "faint" }, value] }))
+  rows: rows.map(([name, value]): Row => ({ cells: [{ text: name, tone: "faint" }, value] }))
 })
 
 const heading = (view: View, { nowMs }: PageOptions): Table => {
@@ -48,13 +49,12 @@ const heading = (view: View, { nowMs }: PageOptions): Table => {
 
 const metricsTable = (view: View): Table => ({
   columns: [{ maxWidth: 40 }, { align: "right" }, { align: "right" }, { align: "right" }, { align: "right" }, {}],
-  header: { indent: 2, cells: ["metric", "last", "min", "max", "points", ""] },
+  header: { cells: ["metric", "last", "min", "max", "points", ""] },
   rows: shownMetrics(view).map(([name, value]): Row => {
     const series = Object.hasOwn(view.series, name) ? view.series[name] : Object.entries(view.series).find(([key]) => key.endsWith(`.${name}`))?.[1]
     const figure = (number: number | undefined): Cell => ({ text: number === undefined ? MISSING : formatNumber(number), whole: true })
     const many = series !== undefined && series.count > 1
     return {
-      indent: 2,
       cells: [
         name,
         { ...figure(value), tone: "strong" },
@@ -69,18 +69,17 @@ const metricsTable = (view: View): Table => ({
 
 const stepsTable = (view: View): Table => ({
   columns: [{}, { gap: 1 }, {}, { align: "right" }, { maxWidth: 110, minWidth: 16 }],
-  header: { indent: 2, cells: ["", "step", "decision", "took", "because"] },
+  header: { cells: ["", "step", "decision", "took", "because"] },
   rows: [
     ...view.steps.flatMap((step): ReadonlyArray<Row> => {
       const failed = step.status === "failed"
       const look = lookOfPhase(failed ? "failed" : step.decision)
       const items = step.items === undefined ? [] : [Object.entries(step.items).map(([what, count]) => `${formatNumber(count)} ${what}`).join(", ")]
-      const [first = "", ...others] = [...items, ...step.reasons.map((reason) => shortenHashes(formatReason(reason))), ...(step.retries > 0 ? [`after ${formatCount(step.retries, "retry", "retries")}`] : [])]
+      const [first = "", ...others] = [...items, ...step.reasons.map(describeReason), ...(step.retries > 0 ? [`after ${formatCount(step.retries, "retry", "retries")}`] : [])]
       const took = step.decision === "skipped" || step.decision === "cached" ? "" : formatDuration(step.durationMs)
       return [
         {
-          indent: 2,
-          cells: [
+              cells: [
             { text: look.symbol, tone: look.tone },
             step.name,
             { text: failed ? "failed" : step.decision, tone: look.tone },
@@ -88,11 +87,10 @@ const stepsTable = (view: View): Table => ({
             { text: first, tone: "faint" }
           ]
         },
-        ...others.map((reason): Row => ({ indent: 2, cells: ["", "", "", "", { text: reason, tone: "faint" }] }))
+        ...others.map((reason): Row => ({ cells: ["", "", "", "", { text: reason, tone: "faint" }] }))
       ]
     }),
     ...view.active.filter(({ step }) => !step.includes("[")).map(({ done, step, total }): Row => ({
-      indent: 2,
       cells: [{ text: "▶" }, step, view.status === "running" ? "running" : "unknown", "", done === null ? "" : `${formatNumber(done)}${total === null ? "" : `/${formatNumber(total)}`}`]
     }))
   ]
@@ -100,11 +98,10 @@ const stepsTable = (view: View): Table => ({
 
 const attemptsTable = (view: View): Table => ({
   columns: [{}, { gap: 1, align: "right" }, {}, {}, { align: "right" }, { maxWidth: 60 }],
-  header: { indent: 2, cells: ["", "attempt", "status", "started", "took", "process"] },
+  header: { cells: ["", "attempt", "status", "started", "took", "process"] },
   rows: view.attempts.map(({ attempt, endedAtMs, environment, startedAtMs, status }): Row => {
     const look = lookOfStatus(status)
     return {
-      indent: 2,
       cells: [
         { text: look.symbol, tone: look.tone },
         { text: String(attempt), whole: true },
@@ -119,9 +116,8 @@ const attemptsTable = (view: View): Table => ({
 
 const artifactsTable = (view: View): Table => ({
   columns: [{ maxWidth: 40 }, { maxWidth: 30 }, { align: "right" }, { maxWidth: 40 }, {}],
-  header: { indent: 2, cells: ["artifact", "of", "size", "type", "sha-256"] },
+  header: { cells: ["artifact", "of", "size", "type", "sha-256"] },
   rows: view.artifacts.map(({ digest, kind, mediaType, name, sizeBytes, step }): Row => ({
-    indent: 2,
     cells: [name, { text: kind === "output" ? "output" : step, tone: "faint" }, { text: formatBytes(sizeBytes), whole: true }, { text: mediaType, tone: "faint" }, { text: digest.slice(0, 12), tone: "faint", whole: true }]
   }))
 })
@@ -153,7 +149,8 @@ export const renderPage = (view: View, options: PageOptions): string => {
   const section = (title: string, body: string): void => {
     if (body !== "") sections.push(`${title === "" ? "" : `${tone(title, "strong")}\n`}${body}`)
   }
-  const table = (content: Table): string => (content.rows.length === 0 ? "" : renderTable(content, options))
+  const inner = { ...options, columns: options.columns === undefined ? undefined : options.columns - 2 }
+  const table = (content: Table): string => (content.rows.length === 0 ? "" : renderTable(content, inner).replace(/^(?=.)/gm, "  "))
   section("", `${tone(look.symbol, look.tone)} ${tone(escapeControls(view.id), "strong")}  ${escapeControls(view.pipeline)}  ${tone(view.status, look.tone)}${view.failedStep === null ? "" : ` at step ${escapeControls(view.failedStep)}`}\n\n${table(heading(view, options))}`)
   section("Error", view.error === null ? "" : errorLines(view.error, tone).join("\n"))
   section("Params", table(facts(Object.entries(view.params).map(([name, value]) => [name, json(value)]))))

@@ -17,6 +17,7 @@ import { completions, doctor, gc } from "./commands/store.ts"
 import type { Context } from "./Context.ts"
 import { ExitCode, meanings } from "./ExitCode.ts"
 import { UsageError } from "./Failure.ts"
+import { renderHelp } from "./HelpPage.ts"
 import { Invocation, text, toggle } from "./Invocation.ts"
 import { Output } from "./Output.ts"
 
@@ -64,17 +65,13 @@ const oneMessage = (errors: ReadonlyArray<CliError.CliError>, commandPath: Reado
 }
 
 const presenter = (output: Output, failed: (error: UsageError) => void): CliOutput.Presenter => {
-  const formatter = CliOutput.defaultFormatter({ colors: output.color, globalFlags: "summary" })
-  const heading = (text: string): string => output.tone(text, "strong")
-  const exitCodes = (): string => [heading("EXIT CODES"), ...meanings.map(([code, meaning]) => `  ${String(code).padEnd(5)}${meaning}`)].join("\n")
   return {
     present: (event) =>
       Effect.sync(() => {
         if (event._tag === "Version") output.raw(`uniflow ${event.version}\n`)
         else if (event._tag === "InvalidInvocation") failed(new UsageError(oneMessage(event.errors, event.commandPath)))
         else {
-          output.raw(`${formatter.formatHelpDoc(event.helpDoc)}\n`)
-          if (event.commandPath.length === 1) output.raw(`\n${exitCodes()}\n`)
+          output.raw(`${renderHelp(event.helpDoc, { columns: output.columns, tone: output.tone, exitCodes: meanings })}\n`)
         }
       })
   }
@@ -94,7 +91,7 @@ const services = Layer.mergeAll(
     display: () => Effect.void
   })),
   Layer.succeed(ChildProcessSpawner.ChildProcessSpawner, ChildProcessSpawner.make(() => Effect.die("not used"))),
-  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })
 )
 
 /** Runs a command line to its end and gives the exit code. */

@@ -1,11 +1,12 @@
 import { escapeControls, renderTable } from "@uniflow/compare"
-import { formatReason, type Pipeline, RunId, type Uniflow as CoreUniflow } from "@uniflow/core"
+import { type Pipeline, RunId, type Uniflow as CoreUniflow } from "@uniflow/core"
 import { Effect } from "effect"
 import type { AnyUniflow, Context, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { withConfig } from "../openStore.ts"
 import { parsePairs, readRunParams } from "../ParamValues.ts"
 import { loadConfig, pipelineOf } from "../ProjectConfig.ts"
+import { describeReason } from "../Reasons.ts"
 import { executeRun } from "./executeRun.ts"
 
 export interface RunInput {
@@ -64,7 +65,7 @@ const dryRun = async (context: Context, uniflow: AnyUniflow, pipeline: Pipeline.
       cells: [
         name,
         { text: action === "restore" ? "restored" : action === "execute" ? "executed" : `depends on ${dependsOn ?? ""}`, tone: actions[action] },
-        { text: reasons.map(formatReason).join("; "), tone: "faint" }
+        { text: reasons.map(describeReason).join("; "), tone: "faint" }
       ]
     }))
   }, { columns: output.columns, color: output.color }))
