@@ -46,8 +46,11 @@ interface Found {
   readonly stats: BigIntStats
 }
 
+/** Declarations say nothing that runs. */
+const isDeclaration = (name: string): boolean => /\.d\.[cm]?ts$/.test(name)
+
 const isSource = (name: string): boolean =>
-  sourceExtensions.has(extname(name)) || name === "package.json" || name === "BUILD_ID" || lockfiles.includes(name)
+  (sourceExtensions.has(extname(name)) && !isDeclaration(name)) || name === "package.json" || name === "BUILD_ID" || lockfiles.includes(name)
 
 const stat = (path: string): BigIntStats | undefined => {
   try {

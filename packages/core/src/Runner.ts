@@ -7,11 +7,11 @@
 import { Cause, Clock, Context, Deferred, Effect, Exit, FiberSet, Layer, Option, Result, Semaphore } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import { Codec } from "./Codec.ts"
-import { CodeVersion } from "./CodeVersion.ts"
+import { type Code, CodeVersion } from "./CodeVersion.ts"
 import { StepAmbience } from "./StepAmbience.ts"
 import { Environment } from "./Environment.ts"
 import { Hasher } from "./Hasher.ts"
-import { type ComponentSources } from "./internal/components.ts"
+import { codesOf, type ComponentSources } from "./internal/components.ts"
 import { History } from "./internal/History.ts"
 import { loadOutput } from "./internal/manifest.ts"
 import type { RunMode } from "./internal/matching.ts"
@@ -112,6 +112,7 @@ interface Prepared {
   readonly runId: string
   readonly before: RunRecord | undefined
   readonly params: params.RunParams
+  readonly codes: ReadonlyMap<AnyStep, Code>
   readonly seed: number
   readonly history: ReadonlyArray<StepRecord>
   /** Steps that a process which died was executing; taking the run forgets them. */
@@ -134,7 +135,7 @@ export const make = Effect.gen(function*() {
 
   const sourcesOf = (prepared: Prepared, secretKey: Uint8Array): ComponentSources => ({
     hasher,
-    codeVersion,
+    codes: prepared.codes,
     files,
     environment,
     secretKey,
@@ -147,6 +148,7 @@ export const make = Effect.gen(function*() {
     given: Loose,
     options: RunOptions
   ): Effect.fn.Return<Prepared & { readonly secretKey: Uint8Array }, RunError> {
+    const codes = yield* codesOf(pipeline.steps, codeVersion)
     const { secret } = yield* store.identity
     const decoded = yield* params.decode(pipeline, given, hasher, secret)
     for (const name of options.rerun ?? []) {
@@ -167,7 +169,7 @@ export const make = Effect.gen(function*() {
     const before = runId === undefined ? undefined : yield* store.run(runId)
     if (before === undefined) {
       const now = yield* Clock.currentTimeMillis
-      return { runId: runId ?? RunId.make(now), before, params: decoded, seed: options.seed ?? 0, history: [], left: [], secretKey: secret }
+      return { runId: runId ?? RunId.make(now), before, params: decoded, codes, seed: options.seed ?? 0, history: [], left: [], secretKey: secret }
     }
     if (before.pipeline !== pipeline.name) {
       return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [], otherPipeline: before.pipeline })
@@ -178,7 +180,7 @@ export const make = Effect.gen(function*() {
       return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [{ param: "seed", was: String(before.seed), is: String(options.seed) }] })
     }
     const left = before.status === "running" ? (yield* store.active(before.id)).filter(({ once }) => !once) : []
-    return { runId: before.id, before, params: decoded, seed: before.seed, history: yield* store.steps(before.id), left, secretKey: secret }
+    return { runId: before.id, before, params: decoded, codes, seed: before.seed, history: yield* store.steps(before.id), left, secretKey: secret }
   })
 
   const planOf = (pipeline: Pipeline.Any, prepared: Prepared & { readonly secretKey: Uint8Array }, options: RunOptions) =>

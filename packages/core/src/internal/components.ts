@@ -13,7 +13,7 @@ import type { RunParams } from "./params.ts"
 /** What the parts of a fingerprint are read from. */
 export interface ComponentSources {
   readonly hasher: HasherService
-  readonly codeVersion: CodeVersionService
+  readonly codes: ReadonlyMap<AnyStep, Code>
   readonly files: SourceFilesService
   readonly environment: EnvironmentService
   readonly secretKey: Uint8Array
@@ -27,6 +27,27 @@ export interface OwnComponents {
   readonly components: Omit<FingerprintComponents, "inputs">
 }
 
+/**
+ * The code of each step. Asked for all of them when a run begins: by then the process has loaded what it runs, and
+ * what is edited later, while the run is under way, is not what it runs.
+ */
+export const codesOf = Effect.fnUntraced(function*(
+  steps: ReadonlyArray<AnyStep>,
+  codeVersion: CodeVersionService
+): Effect.fn.Return<ReadonlyMap<AnyStep, Code>> {
+  const codes = new Map<AnyStep, Code>()
+  for (const step of steps) {
+    const { version, run, when, key, files, definedAt } = step.definition
+    codes.set(
+      step,
+      version === undefined
+        ? yield* codeVersion.of({ step: step.name, functions: [run, when, key, files].filter((f) => f !== undefined), definedAt })
+        : { kind: "explicit", version }
+    )
+  }
+  return codes
+})
+
 /** Reads the parts of a step's fingerprint that do not depend on its inputs. */
 export const ownComponents = Effect.fnUntraced(function*(
   step: AnyStep,
@@ -34,13 +55,7 @@ export const ownComponents = Effect.fnUntraced(function*(
 ): Effect.fn.Return<OwnComponents, StoreError> {
   const { definition } = step
   const { hasher, params } = sources
-  const code: Code = definition.version === undefined
-    ? yield* sources.codeVersion.of({
-      step: step.name,
-      functions: [definition.run, definition.when, definition.key, definition.files].filter((f) => f !== undefined),
-      definedAt: definition.definedAt
-    })
-    : { kind: "explicit", version: definition.version }
+  const code = sources.codes.get(step)!
   const own: Record<string, FingerprintComponents["params"][string]> = {}
   const values: Record<string, unknown> = {}
   for (const name of Object.keys(definition.params)) {
