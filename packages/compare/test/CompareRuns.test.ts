@@ -33,7 +33,7 @@ it.live("runs of a store are compared as they were run", () =>
     expect(comparison.runs[2]?.error).toMatchObject({ step: "train" })
     expect(comparison.params).toEqual([{ name: "rate", values: [0.5, 1, 2], differs: true }])
     expect(comparison.metrics.map(({ name, values }) => [name, ...values.map((value) => value?.last)])).toEqual([
-      ["loss", 0.5 / 3, 1 / 3, undefined],
+      ["loss", 0.5 / 3, 1 / 3, 2 / 3],
       ["total", 3, 3, undefined]
     ])
     expect(comparison.metrics[0]?.values[1]).toMatchObject({ min: 1 / 3, max: 1, count: 3, change: { better: "worse" } })
