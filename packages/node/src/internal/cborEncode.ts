@@ -9,15 +9,16 @@ import { types } from "node:util"
 import { writeBigInt, writeFloat, writeInt, writeString, writeTag } from "cbor2/encoder"
 import { describe, type Encoded, type Unsavable } from "@uniflow/core"
 import { Result } from "effect"
+import { writerOf } from "./cborKinds.ts"
 import { cborOptions } from "./cborOptions.ts"
-import { LARGE_BYTES, MAJOR, takeSink } from "./cborSink.ts"
+import { keepSink, LARGE_BYTES, MAJOR, takeSink } from "./cborSink.ts"
 import { MAX_DEPTH, PADDING, TAG } from "./cborTags.ts"
-import { errorKinds, hiddenOfErrors, stackGetter } from "./errorKinds.ts"
+import { stackGetter } from "./errorKinds.ts"
 import { describePrototype, hasOnlyElements, hiddenNature, isOnlyBytes } from "./nature.ts"
 import { shapeOf } from "./objectShape.ts"
 import { sharedRegions, type SharedRegion } from "./sharedMemory.ts"
-import { bufferKind, dataViewKind, isViewOfKind, littleEndian, type TypedArrayKind, typedArrayKinds } from "./typedArrays.ts"
-import { type MapEntry, pathText, type Place, type Segment } from "./valuePath.ts"
+import { isViewOfKind, littleEndian, type TypedArrayKind } from "./typedArrays.ts"
+import { pathText, type Place, type Segment } from "./valuePath.ts"
 
 class Refusal {
   readonly reason: string
@@ -32,9 +33,7 @@ const MOST_OBJECTS = 2 ** 24
 /** The object that the walk has entered, before it goes to one of its parts. */
 const itself: Place = { place: "" }
 
-type Write = (walk: Walk, value: object) => void
-
-class Walk {
+export class Walk {
   readonly sink = takeSink()
   /** Where the walk is: the first `depth` segments. */
   readonly path: Array<Segment> = []
@@ -58,7 +57,9 @@ class Walk {
       this.sink.clear()
       this.value(value)
     }
-    return this.sink.take()
+    const encoded = this.sink.take()
+    keepSink(this.sink)
+    return encoded
   }
 
   refuse(reason: string): never {
@@ -139,7 +140,7 @@ class Walk {
     else if (Array.isArray(value) && prototype === Array.prototype) this.array(value)
     else if (prototype === null) this.withoutPrototype(value)
     else {
-      const write = typeof prototype === "object" ? writers.get(prototype) : undefined
+      const write = typeof prototype === "object" ? writerOf(prototype) : undefined
       if (write === undefined) this.refuse(`${describePrototype(value)} cannot be saved`)
       write(this, value)
     }
@@ -311,139 +312,6 @@ class Walk {
     else if (headBytes === 5) sink.writeUint32(argument)
     else sink.writeBigUint64(BigInt(argument))
   }
-
-  map(value: ReadonlyMap<unknown, unknown>): void {
-    const entry: MapEntry = { key: undefined, index: 0, of: "value" }
-    this.path[this.depth - 1] = entry
-    let simple = true
-    for (const key of mapKeys.call(value)) {
-      if (typeof key === "object" && key !== null) simple = false
-    }
-    const count: number = mapSize.call(value)
-    // Equal objects are different keys of a Map, and would be one key of a CBOR map.
-    if (simple) {
-      this.tag(TAG.map)
-      this.head(MAJOR.map, count)
-    } else {
-      this.named("Map", 1)
-      this.head(MAJOR.array, count)
-    }
-    for (const [key, item] of mapEntries.call(value)) {
-      if (!simple) this.head(MAJOR.array, 2)
-      this.path[this.depth - 1] = entry
-      entry.key = key
-      entry.of = "key"
-      this.value(key)
-      entry.of = "value"
-      this.value(item)
-      entry.index++
-    }
-  }
-
-  set(value: ReadonlySet<unknown>): void {
-    const entry: MapEntry = { key: undefined, index: 0, of: "value" }
-    this.tag(TAG.set)
-    this.head(MAJOR.array, setSize.call(value))
-    for (const item of setValues.call(value)) {
-      entry.key = entry
-      this.child(entry, item)
-      entry.index++
-    }
-  }
-
-  error(value: Error, name: string): void {
-    if (!types.isNativeError(value)) this.refuse(`an object that only inherits from ${name} cannot be saved`)
-    const hidden: Array<string> = []
-    const visible: Array<string> = []
-    for (const key of Object.getOwnPropertyNames(value)) {
-      const property = Object.getOwnPropertyDescriptor(value, key)!
-      if (property.enumerable === true || !hiddenOfErrors.has(key)) visible.push(key)
-      else hidden.push(key)
-    }
-    this.named(name, 2)
-    this.properties(value, hidden, false)
-    this.properties(value, visible)
-  }
-
-  date(value: Date): void {
-    const ms: number = dateTime.call(value)
-    const seconds = ms / 1000
-    if (Math.round(seconds * 1000) === ms) {
-      this.tag(TAG.epoch)
-      this.value(seconds)
-    } else {
-      this.named("Date", 1)
-      this.value(ms)
-    }
-  }
-
-  regexp(value: RegExp): void {
-    const lastIndex: unknown = Object.getOwnPropertyDescriptor(value, "lastIndex")?.value
-    if (typeof lastIndex !== "number" || !Number.isSafeInteger(lastIndex) || lastIndex < 0 || Object.is(lastIndex, -0)) {
-      this.path[this.depth - 1] = "lastIndex"
-      return this.refuse("it is not a position in a text")
-    }
-    if (lastIndex === 0) {
-      this.tag(TAG.regexp)
-      this.head(MAJOR.array, 2)
-    } else this.named("RegExp", 3)
-    this.text(value.source)
-    this.text(value.flags)
-    if (lastIndex !== 0) this.head(MAJOR.unsigned, lastIndex)
-  }
-
-  url(value: URL): void {
-    const href = value.href
-    if (new URL(href).href !== href) this.refuse(`the URL ${JSON.stringify(href)} does not come back as it is`)
-    this.tag(TAG.uri)
-    this.text(href)
-  }
-}
-
-const getterOf = (prototype: object, name: string): (() => number) => Object.getOwnPropertyDescriptor(prototype, name)!.get!
-
-const mapKeys = Map.prototype.keys
-const mapEntries = Map.prototype.entries
-const mapSize = getterOf(Map.prototype, "size")
-const setValues = Set.prototype.values
-const setSize = getterOf(Set.prototype, "size")
-const dateTime = Date.prototype.getTime
-
-/** What writes values of each prototype; every other prototype is refused. */
-const writers = new Map<object, Write>()
-
-const writer = <A extends object>(prototype: A, is: (value: unknown) => boolean, what: string, write: (walk: Walk, value: A) => void, own = 0): void => {
-  writers.set(prototype, (walk, value) => {
-    if (!is(value)) walk.refuse(`an object that only inherits from ${what} cannot be saved`)
-    walk.bare(value, own)
-    write(walk, value as A)
-  })
-}
-
-const hrefOf = Object.getOwnPropertyDescriptor(URL.prototype, "href")!.get!
-const isURL = (value: unknown): boolean => {
-  try {
-    Reflect.apply(hrefOf, value, [])
-    return true
-  } catch {
-    return false
-  }
-}
-
-writer<Date>(Date.prototype, types.isDate, "Date", (walk, value) => walk.date(value))
-writer<Map<unknown, unknown>>(Map.prototype, types.isMap, "Map", (walk, value) => walk.map(value))
-writer<Set<unknown>>(Set.prototype, types.isSet, "Set", (walk, value) => walk.set(value))
-writer<RegExp>(RegExp.prototype, types.isRegExp, "RegExp", (walk, value) => walk.regexp(value), 1)
-writer<URL>(URL.prototype, isURL, "URL", (walk, value) => walk.url(value))
-writer<ArrayBuffer>(ArrayBuffer.prototype, types.isArrayBuffer, "ArrayBuffer", (walk, value) => {
-  walk.memory(value)
-  walk.bytes(new Uint8Array(value))
-})
-for (const kind of [...typedArrayKinds, bufferKind, dataViewKind]) {
-  writers.set(kind.prototype, (walk, value) => walk.view(value as ArrayBufferView, kind))
-}
-for (const { name, prototype } of errorKinds) {
-  writers.set(prototype, (walk, value) => walk.error(value as Error, name))
 }
 
 const reasonOf = (error: unknown): string => {

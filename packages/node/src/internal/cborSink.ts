@@ -154,13 +154,12 @@ export class CborSink extends Writer {
     this.at += this.buffer.write(text, this.at, sizeBytes, sizeBytes === count ? "latin1" : "utf8")
   }
 
-  /** Everything written, in pieces; the sink cannot be used afterwards. */
+  /** Everything written, in pieces, which may be the sink's own memory. */
   take(): Encoded {
     const sizeBytes = this.length
     if (this.done.length === 0 && this.bytes.length === SMALLEST_PIECE) {
       const bytes = this.bytes.slice(0, this.at)
       this.clear()
-      spare = this
       return { segments: [bytes], sizeBytes }
     }
     this.close()
@@ -192,6 +191,11 @@ export class CborSink extends Writer {
 
 // Most values are small: the sink they are written in is kept, and their bytes are copied out of it.
 let spare: CborSink | undefined
+
+/** Keeps a sink for the next value, if what was taken from it is a copy. */
+export const keepSink = (sink: CborSink): void => {
+  if (sink.length === 0) spare = sink
+}
 
 /** An empty sink. */
 export const takeSink = (): CborSink => {
