@@ -71,7 +71,7 @@ interface Unit {
   readonly wanted: Wanted
   readonly reasons: ReadonlyArray<Reason>
   readonly inputs: ReadonlyMap<string, OutputRef>
-  readonly item?: Item
+  readonly item?: Item | undefined
 }
 
 /** What a map's function is given of an element, and how to get a copy of it for another try. */
@@ -154,7 +154,7 @@ export class StepRunner {
     const wanted: Wanted = { fingerprint, components, code, seed: session.seed }
     const outcomes = session.history.of(address)
     const unit: Omit<Unit, "reasons"> = { step, address, components, wanted, inputs, ...(item === undefined ? {} : { item }) }
-    if (step.definition.once) {
+    if (runsOnce(unit)) {
       const decided = yield* this.decideOnce(unit, outcomes)
       if (decided !== undefined) return decided
     }
@@ -386,7 +386,7 @@ export class StepRunner {
 
   /** Shows that the step is being executed; for a `once` step durably, before anything happens. */
   private begin(unit: Unit, begun: number): Effect.Effect<void, StoreError> {
-    if (!unit.step.definition.once) return Effect.sync(() => this.showActive(unit, begun, null, null))
+    if (!runsOnce(unit)) return Effect.sync(() => this.showActive(unit, begun, null, null))
     return this.session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, null) }])
   }
 
@@ -398,7 +398,7 @@ export class StepRunner {
       attempt: this.session.attempt,
       startedAtMs: begun,
       rerun: this.reruns(unit.address),
-      once: unit.step.definition.once,
+      once: runsOnce(unit),
       fingerprint: unit.wanted.fingerprint,
       done,
       total,
@@ -505,7 +505,7 @@ export class StepRunner {
     const error = Cause.hasInterruptsOnly(cause) ? new Error("it interrupted itself") : Cause.squash(cause)
     const reported = ownError(error) ?? this.failed(unit.address, error, Result.isSuccess(failure) ? failure.success.error : undefined)
     if (reported._tag === "Damaged" || reported._tag === "StoreError") return yield* Effect.fail(reported)
-    if (unit.step.definition.once) {
+    if (runsOnce(unit)) {
       const message = storedError(error, session.redact).message.split("\n")[0]!
       yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, message) }])
       return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
@@ -588,6 +588,10 @@ export const restored = (
 
 const sameInputs = (before: ReadonlyMap<string, OutputRef>, now: ReadonlyMap<string, OutputRef>): boolean =>
   [...now].every(([name, ref]) => before.get(name)?.digest === ref.digest)
+
+/** Of a map the items run once; the map itself has no effect of its own. */
+const runsOnce = ({ step, item }: Pick<Unit, "step" | "item">): boolean =>
+  step.definition.once && (step.definition.kind === "step" || item !== undefined)
 
 const isDecidedByPerson = (record: StepRecord): boolean =>
   isGeneration(record) && record.fingerprint === "" && record.reasons.some((reason) => reason.component === "resolved")
