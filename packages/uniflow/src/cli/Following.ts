@@ -29,7 +29,9 @@ export interface Following {
   readonly status: () => RunProgress["status"]
   /** Says something beside the progress. */
   readonly say: (text: string) => void
-  /** Stops showing it; what is drawn stays. */
+  /** Whether anything was told of the run. */
+  readonly begun: () => boolean
+  /** Stops showing it; what is drawn stays, unless nothing was told yet. */
   readonly stop: () => void
 }
 
@@ -45,7 +47,11 @@ const liveFace = (output: Output, progress: RunProgress): Face => {
   const screen: Screen & { on(event: "resize", listener: () => void): unknown; off(event: "resize", listener: () => void): unknown } = process.stdout
   const block = new LiveBlock(screen, [process.stderr])
   let frame = 0
-  const draw = (): void => block.draw(viewOf(progress, { columns: block.columns, rows: block.rows, color: output.color, nowMs: Date.now(), frame }))
+  const view = (): ReadonlyArray<string> => {
+    const [columns, rows] = block.size
+    return viewOf(progress, { columns, rows, color: output.color, nowMs: Date.now(), frame })
+  }
+  const draw = (): void => block.draw(view())
   const timer = setInterval(() => {
     frame++
     draw()
@@ -64,8 +70,8 @@ const liveFace = (output: Output, progress: RunProgress): Face => {
     end: () => {
       clearInterval(timer)
       screen.off("resize", draw)
-      draw()
-      block.end()
+      // What is said below names the run again.
+      block.end(progress.attempt === 0 ? [] : progress.status === undefined ? view() : view().slice(1))
     }
   }
 }
@@ -99,5 +105,5 @@ export const follow = (output: Output, followed: Followed): Following => {
       end()
     }
   }
-  return { over: read(), status: () => progress.status, say: (text) => face.say(text), stop: end }
+  return { over: read(), status: () => progress.status, begun: () => progress.attempt > 0, say: (text) => face.say(text), stop: end }
 }

@@ -14,6 +14,8 @@ export interface Screen {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
   readonly rows?: number | undefined
+  /** Columns and rows as they are now, where the terminal can be asked. */
+  getWindowSize?(): [columns: number, rows: number]
   write: (text: string) => boolean
 }
 
@@ -44,12 +46,15 @@ export class LiveBlock {
     for (const stream of [screen, ...this.others]) this.intercept(stream)
   }
 
-  get columns(): number {
-    return this.screen.columns ?? 80
-  }
-
-  get rows(): number {
-    return this.screen.rows ?? 24
+  /** Columns and rows. Asked for anew each time: a terminal is resized before the process hears of it. */
+  get size(): readonly [columns: number, rows: number] {
+    try {
+      const [columns, rows] = this.screen.getWindowSize?.() ?? []
+      if (columns !== undefined && rows !== undefined && columns > 0) return [columns, rows]
+    } catch {
+      // The terminal is gone; whatever is written now nobody sees.
+    }
+    return [this.screen.columns ?? 80, this.screen.rows ?? 24]
   }
 
   /** Draws the lines in place of those that stand there. */
@@ -78,22 +83,22 @@ export class LiveBlock {
   }
 
   /** Rows that the block takes now: lines may have been wrapped by a terminal that became narrower. */
-  private height(): number {
-    const columns = this.columns
+  private height(columns: number): number {
     if (columns >= this.shownColumns) return this.shown.length
     return this.shown.reduce((rows, line) => rows + Math.max(1, Math.ceil(displayWidth(stripVTControlCharacters(line)) / columns)), 0)
   }
 
   private update(above: string, lines: ReadonlyArray<string>): void {
-    const height = this.height()
-    const moved = above !== "" || height !== this.shown.length || this.columns !== this.shownColumns
+    const [columns] = this.size
+    const height = this.height(columns)
+    const moved = above !== "" || height !== this.shown.length || columns !== this.shownColumns
     if (!moved && lines.length === this.shown.length && lines.every((line, at) => line === this.shown[at])) return
     let text = height > 0 ? `\x1b[${height}A\r` : "\r"
     if (above !== "") text += above.replace(/\n/g, "\x1b[K\n")
     for (const [at, line] of lines.entries()) text += !moved && line === this.shown[at] ? "\n" : `${line}\x1b[K\n`
     this.write(`${beginUpdate}${text}\x1b[J${endUpdate}`)
     this.shown = lines
-    this.shownColumns = this.columns
+    this.shownColumns = columns
   }
 
   private intercept(stream: Screen): void {

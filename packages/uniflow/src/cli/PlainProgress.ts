@@ -6,7 +6,7 @@
  */
 import { escapeControls, formatDuration, formatNumber } from "@uniflow/compare"
 import type { RunEvent } from "@uniflow/core"
-import { describeReason } from "./Reasons.ts"
+import { describeReasons } from "./Reasons.ts"
 
 const EVERY_MS = 1000
 
@@ -74,7 +74,7 @@ export class PlainProgress {
     this.flush(event.step, nowMs, true)
     this.waiting.delete(event.step)
     const duration = event.decision === "executed" ? ` in ${formatDuration(event.durationMs)}` : ""
-    const reasons = event.reasons.map(describeReason).join("; ")
+    const reasons = describeReasons(event.reasons).join("; ")
     this.say(event.atMs, `${event.step}  ${failed ? "failed" : event.decision}${duration}${failed ? why : reasons === "" ? "" : ` (${reasons})`}`)
   }
 

@@ -4,7 +4,8 @@
  * A function of what is known and of the terminal's size; every line fits. Where the steps do not, those that matter
  * now stay and the others are counted.
  */
-import { displayWidth, escapeControls, formatDuration, formatNumber, pad, paint, type Tone, truncate } from "@uniflow/compare"
+import { displayWidth, escapeControls, formatCount, formatDuration, formatNumber, pad, paint, type Tone, truncate } from "@uniflow/compare"
+import { oneLine } from "./Failure.ts"
 import { lookOfPhase, lookOfStatus, spinner } from "./Look.ts"
 import type { RunProgress, StepProgress } from "./RunProgress.ts"
 
@@ -23,8 +24,11 @@ type Part = readonly [text: string, tone?: Tone | undefined]
 const fit = (parts: ReadonlyArray<Part>, columns: number, color: boolean): string => {
   let left = columns
   let line = ""
-  for (const [text, tone] of parts) {
-    if (left <= 0) break
+  const lastWritten = parts.findLastIndex(([text]) => text.trim() !== "")
+  for (const [at, [padded, tone]] of parts.entries()) {
+    if (left <= 0 || at > lastWritten) break
+    // Nothing is written behind the last word: a terminal that becomes narrower would wrap the spaces, too.
+    const text = at === lastWritten ? padded.trimEnd() : padded
     const shown = truncate(text, left)
     left -= displayWidth(shown)
     line += color ? paint(shown, tone) : shown
@@ -59,11 +63,15 @@ const details = (step: StepProgress, columns: number): ReadonlyArray<Part> => {
       if (columns >= 60) parts.push(...bar(share, columns >= 100 ? 24 : 12))
       say(`${percent(share)}  ${formatNumber(step.done)}/${formatNumber(step.total)}`)
     } else if (step.done !== undefined) say(formatNumber(step.done))
-    if (step.items !== undefined) say(`${formatNumber(step.items.decided)} items${step.items.failed > 0 ? `, ${formatNumber(step.items.failed)} failed` : ""}`)
+    if (step.items !== undefined && step.done === undefined) say(formatCount(step.items.decided, "item"))
+    if (step.items !== undefined && step.items.failed > 0) say(`${formatNumber(step.items.failed)} failed`, "bad")
     if (step.message !== undefined) say(escapeControls(step.message))
     else say(metricsOf(step), "faint")
-  } else if (step.phase === "failed") say(escapeControls(step.error ?? "").split("\\n")[0]!, "bad")
-  else if (step.phase === "executed") say(metricsOf(step), "faint")
+  } else if (step.phase === "failed") say(oneLine(step.error ?? ""), "bad")
+  else if (step.phase === "executed") {
+    if (step.items !== undefined) say(formatCount(step.items.decided, "item"), "faint")
+    say(metricsOf(step), "faint")
+  }
   else if (step.phase === "cached") {
     const source = step.reasons.find(({ sourceRun }) => sourceRun !== undefined)?.sourceRun
     if (source !== undefined) say(`from ${escapeControls(source)}`, "faint")
@@ -81,7 +89,7 @@ const lineOf = (step: StepProgress, nameWidth: number, options: ViewOptions): st
     ...(narrow ? [] : [[`  ${pad(step.phase, 11)}`, step.phase === "failed" || step.phase === "interrupted" ? tone : "faint"] as const]),
     [`${pad(time, narrow ? 8 : 9, "right")}  `],
     ...details(step, options.columns)
-  ], options.columns, options.color).trimEnd()
+  ], options.columns, options.color)
 }
 
 /** Steps that fit, in their order: what runs or failed first, then what was decided last. */
@@ -111,13 +119,14 @@ export const viewOf = (run: RunProgress, given: ViewOptions): ReadonlyArray<stri
     [escapeControls(run.pipeline), "strong"],
     [`  ${escapeControls(run.runId)}`, "faint"],
     ...(run.attempt > 1 ? [[`  attempt ${run.attempt}`, "faint"] as const] : []),
+    ...(run.status === undefined ? [[`  ${formatDuration(Math.floor(Math.max(0, options.nowMs - run.startedAtMs) / 1000) * 1000)}`, "faint"] as const] : []),
     ...(run.status === undefined ? [] : [[`  ${run.status}`, look?.tone] as const])
   ], options.columns, options.color)
   const hidden = steps.length - shown.length
   const done = steps.filter(({ phase }) => phase !== "waiting" && phase !== "running").length
   return [
     heading,
-    ...shown.map((step) => fit([["  "]], 2, false) + lineOf(step, nameWidth, { ...options, columns: options.columns - 2 })),
+    ...shown.map((step) => `  ${lineOf(step, nameWidth, { ...options, columns: options.columns - 2 })}`),
     ...(hidden > 0 ? [fit([[`  … and ${formatNumber(hidden)} more steps; ${formatNumber(done)} of ${formatNumber(steps.length)} are done`, "faint"]], options.columns, options.color)] : [])
   ]
 }

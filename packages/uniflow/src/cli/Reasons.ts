@@ -16,8 +16,14 @@ const sentences: { readonly [component: string]: (reason: Reason) => string } = 
 }
 
 /** One reason in one line; not escaped. */
-export const describeReason = (reason: Reason): string => {
+const describeReason = (reason: Reason): string => {
   const sentence = Object.hasOwn(sentences, reason.component) ? sentences[reason.component] : undefined
   // Only reasons that say nothing beyond their name are put into other words.
   return shortenHashes(sentence === undefined || reason.old !== undefined || reason.new !== undefined ? formatReason(reason) : sentence(reason))
 }
+
+const sayEnough = new Set(["when", "items", "cache"])
+
+/** The reasons of a decision, each in one line; that nothing was saved is left out where something else says it all. */
+export const describeReasons = (reasons: ReadonlyArray<Reason>): ReadonlyArray<string> =>
+  reasons.filter(({ component }) => component !== "first" || !reasons.some((other) => sayEnough.has(other.component))).map(describeReason)

@@ -4,8 +4,8 @@
  */
 import { escapeControls, formatCount, formatDuration, formatNumber, paint, type Tone } from "@uniflow/compare"
 import type { RunStatus, RunView } from "@uniflow/core"
-import { escapeLines } from "./Failure.ts"
 import { lookOfStatus } from "./Look.ts"
+import { errorLines, rootOf } from "./StoredErrorText.ts"
 
 export interface Receipt {
   readonly view: RunView.RunView
@@ -56,9 +56,6 @@ export const shownMetrics = (view: RunView.RunView): ReadonlyArray<readonly [nam
   return entries.sort(([a], [b]) => rank(a) - rank(b))
 }
 
-const stackLines = (stack: string | undefined): ReadonlyArray<string> =>
-  (stack ?? "").split("\n").filter((line) => /^\s+at /.test(line) && !/node:internal|[/\\]node_modules[/\\]/.test(line)).slice(0, 3)
-
 const nextCommands = ({ compareWith, view }: Receipt): ReadonlyArray<readonly [command: string, why: string]> => {
   const { id, status } = view
   const resumes: ReadonlyArray<readonly [string, string]> = status === "completed" ? [] : [[`uniflow resume ${id}`, "go on from here"]]
@@ -86,8 +83,7 @@ export const renderReceipt = (receipt: Receipt, options: { readonly color: boole
   const look = lookOfStatus(view.status)
   const lines = [`${tone(look.symbol, look.tone)} ${tone(escapeControls(headline(view.status, receipt)), "strong")}  ${tone(escapeControls(view.id), "faint")}`, countsLine(receipt, tone)]
   if (view.status === "failed" && view.error !== null) {
-    lines.push("", `  ${tone(escapeLines(`${view.error.name}: ${view.error.message}`).split("\n").slice(0, 5).join("\n  "), "bad")}`)
-    for (const line of stackLines(view.error.stack)) lines.push(tone(`    ${escapeControls(line.trim())}`, "faint"))
+    lines.push("", ...errorLines(rootOf(view.error), { tone, frames: 3, lines: 6 }).map((line) => `  ${line}`))
   }
   const metrics = shownMetrics(view)
   if (metrics.length > 0) {

@@ -6,12 +6,12 @@ import {
   type Cell, escapeControls, formatBytes, formatCount, formatDuration, formatNumber, formatTime, MISSING, paint, renderTable, type Row, type Table,
   type TableOptions, type Tone
 } from "@uniflow/compare"
-import type { RunView, StoredError } from "@uniflow/core"
-import { escapeLines } from "./Failure.ts"
+import type { RunView } from "@uniflow/core"
 import { lookOfPhase, lookOfStatus } from "./Look.ts"
-import { describeReason } from "./Reasons.ts"
+import { describeReasons } from "./Reasons.ts"
 import { shownMetrics } from "./Receipt.ts"
 import { ago } from "./RelativeTime.ts"
+import { errorLines, rootOf } from "./StoredErrorText.ts"
 
 export interface PageOptions extends TableOptions {
   readonly nowMs: number
@@ -74,8 +74,8 @@ const stepsTable = (view: View): Table => ({
     ...view.steps.flatMap((step): ReadonlyArray<Row> => {
       const failed = step.status === "failed"
       const look = lookOfPhase(failed ? "failed" : step.decision)
-      const items = step.items === undefined ? [] : [Object.entries(step.items).map(([what, count]) => `${formatNumber(count)} ${what}`).join(", ")]
-      const [first = "", ...others] = [...items, ...step.reasons.map(describeReason), ...(step.retries > 0 ? [`after ${formatCount(step.retries, "retry", "retries")}`] : [])]
+      const items = step.items === undefined || step.reasons.some(({ component }) => component === "items") ? [] : [Object.entries(step.items).map(([what, count]) => `${formatNumber(count)} ${what}`).join(", ")]
+      const [first = "", ...others] = [...items, ...describeReasons(step.reasons), ...(step.retries > 0 ? [`after ${formatCount(step.retries, "retry", "retries")}`] : [])]
       const took = step.decision === "skipped" || step.decision === "cached" ? "" : formatDuration(step.durationMs)
       return [
         {
@@ -122,19 +122,6 @@ const artifactsTable = (view: View): Table => ({
   }))
 })
 
-const MAX_FRAMES = 6
-
-const errorLines = (error: StoredError, tone: (text: string, one: Tone) => string): ReadonlyArray<string> => {
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line))
-  const own = frames.filter((line) => !/node:internal|[/\\]node_modules[/\\]/.test(line))
-  const shown = (own.length > 0 ? own : frames).slice(0, MAX_FRAMES)
-  return [
-    ...escapeLines(`${error.name}: ${error.message}`).split("\n").slice(0, 12).map((line) => `  ${tone(line, "bad")}`),
-    ...shown.map((line) => `    ${tone(escapeControls(line.trim()), "faint")}`),
-    ...(error.cause === undefined ? [] : [`  ${tone("caused by", "faint")}`, ...errorLines(error.cause, tone)])
-  ]
-}
-
 const nextCommands = ({ id, status }: View): ReadonlyArray<string> => [
   ...(status === "completed" ? [] : status === "running" ? [`uniflow watch ${id}`] : [`uniflow resume ${id}`]),
   `uniflow explain ${id}`,
@@ -152,7 +139,7 @@ export const renderPage = (view: View, options: PageOptions): string => {
   const inner = { ...options, columns: options.columns === undefined ? undefined : options.columns - 2 }
   const table = (content: Table): string => (content.rows.length === 0 ? "" : renderTable(content, inner).replace(/^(?=.)/gm, "  "))
   section("", `${tone(look.symbol, look.tone)} ${tone(escapeControls(view.id), "strong")}  ${escapeControls(view.pipeline)}  ${tone(view.status, look.tone)}${view.failedStep === null ? "" : ` at step ${escapeControls(view.failedStep)}`}\n\n${table(heading(view, options))}`)
-  section("Error", view.error === null ? "" : errorLines(view.error, tone).join("\n"))
+  section("Error", view.error === null ? "" : errorLines(rootOf(view.error), { tone, frames: 8, lines: 20 }).map((line) => `  ${line}`).join("\n"))
   section("Params", table(facts(Object.entries(view.params).map(([name, value]) => [name, json(value)]))))
   section("Metrics", table(metricsTable(view)))
   section("Steps", table(stepsTable(view)))

@@ -56,15 +56,20 @@ export const executeRun = async (context: Context, uniflow: AnyUniflow, pipeline
     error = caught
   }
   const tag = error === undefined ? undefined : describeFailure(error).code
-  const taken = tag === undefined || !notTaken.has(tag)
+  const taken = tag === undefined || !notTaken.has(tag) || (tag === "StoreError" && following.begun())
   // The last events are told by the store, a moment after the run has ended.
   if (taken) await Promise.race([events, new Promise((resolve) => setTimeout(resolve, 2000).unref())])
   following.stop()
   release()
   const code = received !== undefined && error !== undefined ? codeOfSignal(received) : error === undefined ? ExitCode.success : describeFailure(error).exitCode
-  if (taken) await tell(context, uniflow, run.id, { pipeline, result, error, code, durationMs: Date.now() - begunAtMs })
-  else if (output.json) output.jsonLine({ _tag: "Result", runId: run.id, status: null, exitCode: code })
-  if (error !== undefined) output.fail(error)
+  if (taken) {
+    await tell(context, uniflow, run.id, { pipeline, result, error, code, durationMs: Date.now() - begunAtMs }).catch((caught: unknown) => {
+      // Where the run was lost with its store, its own error says more than that the receipt cannot be read.
+      if (error === undefined) throw caught
+    })
+  } else if (output.json) output.jsonLine({ _tag: "Result", runId: run.id, status: null, exitCode: code })
+  // On a terminal the receipt has said it.
+  if (error !== undefined && !(taken && output.isTerminal && !output.quiet && !output.json && !output.verbose)) output.fail(error)
   return code
 }
 

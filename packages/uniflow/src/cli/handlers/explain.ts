@@ -1,5 +1,5 @@
 import { escapeControls, renderTable } from "@uniflow/compare"
-import { describeReason } from "../Reasons.ts"
+import { describeReasons } from "../Reasons.ts"
 import type { Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { NotFound } from "../Failure.ts"
@@ -38,7 +38,7 @@ export const explain: Handler<ExplainInput> = async ({ items, runId, step }, con
         columns: [{}, {}, {}, { maxWidth: 110 }],
         rows: explanation.steps.flatMap(({ decision, name, reasons }) => {
           const look = lookOfPhase(decision)
-          const [first = "", ...others] = reasons.map(describeReason)
+          const [first = "", ...others] = describeReasons(reasons)
           return [
             { cells: [{ text: look.symbol, tone: look.tone }, name, { text: decision, tone: look.tone }, first] },
             ...others.map((reason) => ({ cells: ["", "", "", reason] }))

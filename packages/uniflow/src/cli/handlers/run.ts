@@ -6,7 +6,7 @@ import { ExitCode } from "../ExitCode.ts"
 import { withConfig } from "../openStore.ts"
 import { parsePairs, readRunParams } from "../ParamValues.ts"
 import { loadConfig, pipelineOf } from "../ProjectConfig.ts"
-import { describeReason } from "../Reasons.ts"
+import { describeReasons } from "../Reasons.ts"
 import { executeRun } from "./executeRun.ts"
 
 export interface RunInput {
@@ -65,7 +65,7 @@ const dryRun = async (context: Context, uniflow: AnyUniflow, pipeline: Pipeline.
       cells: [
         name,
         { text: action === "restore" ? "restored" : action === "execute" ? "executed" : `depends on ${dependsOn ?? ""}`, tone: actions[action] },
-        { text: reasons.map(describeReason).join("; "), tone: "faint" }
+        { text: describeReasons(reasons).join("; "), tone: "faint" }
       ]
     }))
   }, { columns: output.columns, color: output.color }))
