@@ -8,9 +8,9 @@
  * docs/adr/0004-embedded-sqlite-driver.md says why it is built this way.
  */
 import { setImmediate } from "node:timers"
-import { FaultPoints, ProcessIdentity, StoreError } from "@uniflow/core"
+import { FaultPoints, ProcessIdentity, type StoreError } from "@uniflow/core"
 import { SqlDriver, type SqlDriverService } from "@uniflow/sql"
-import { Effect, Layer, Scope, Stream } from "effect"
+import { Effect, Layer, type Scope, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, SqlError, Statement } from "effect/sql"
 import { isBusy, sqliteError } from "./internal/sqliteErrors.ts"

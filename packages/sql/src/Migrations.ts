@@ -25,16 +25,19 @@ const createTables = ({ bytes, clustered, integer, key, real, table, text }: Dia
     params ${text} NOT NULL, seed ${integer} NOT NULL, parent ${text}, goals ${text} NOT NULL, created_at_ms ${real} NOT NULL,
     status ${text} NOT NULL, tags ${text} NOT NULL, note ${text}, error ${text}, failed_step ${text},
     started_at_ms ${real} NOT NULL, ended_at_ms ${real}, attempts ${integer} NOT NULL, crashes ${integer} NOT NULL,
-    holder ${text}, lease_ms ${integer} NOT NULL, cancel_requested ${integer} NOT NULL)${table}`,
+    holder ${text}, lease_ms ${integer} NOT NULL, cancel_requested ${integer} NOT NULL, token ${integer} NOT NULL,
+    heartbeat ${integer} NOT NULL, heartbeat_monotonic_ms ${real} NOT NULL, revision ${integer})${table}`,
   "CREATE INDEX runs_by_time ON runs (created_at_ms, id)",
   "CREATE INDEX runs_by_pipeline ON runs (pipeline, created_at_ms, id)",
   "CREATE INDEX runs_by_experiment ON runs (experiment, created_at_ms, id)",
+  "CREATE UNIQUE INDEX runs_by_revision ON runs (revision) WHERE revision IS NOT NULL",
 
-  // What every commit changes stands apart from the rest of the run, so that a commit rewrites a few bytes only.
-  `CREATE TABLE heads (
-    run ${integer} PRIMARY KEY, token ${integer} NOT NULL, held ${integer} NOT NULL, heartbeat ${integer} NOT NULL,
+  // What every commit changes, of the runs that are held now, and under run 0 the newest revision of the store: so few
+  // rows that they share a page, and a commit rewrites no index. What is not held has these columns in `runs`.
+  `CREATE TABLE held (
+    run ${integer} PRIMARY KEY, token ${integer} NOT NULL, heartbeat ${integer} NOT NULL,
     heartbeat_monotonic_ms ${real} NOT NULL, revision ${integer} NOT NULL)${table}`,
-  "CREATE UNIQUE INDEX heads_by_revision ON heads (revision)",
+  "INSERT INTO held (run, token, heartbeat, heartbeat_monotonic_ms, revision) VALUES (0, 0, 0, 0, 0)",
 
   `CREATE TABLE attempts (
     run ${integer} NOT NULL, attempt ${integer} NOT NULL, status ${text} NOT NULL, started_at_ms ${real} NOT NULL,
@@ -48,8 +51,14 @@ const createTables = ({ bytes, clustered, integer, key, real, table, text }: Dia
     started_at_ms ${real} NOT NULL, duration_ms ${real} NOT NULL, output_digest ${text}, output_size_bytes ${integer},
     output_codec ${text}, output_media_type ${text}, reasons ${text} NOT NULL, components ${text}, source ${text}, error ${text},
     kept_at_ms ${real}, output_bytes ${bytes})${table}`,
-  "CREATE INDEX steps_by_output ON steps (output_digest) WHERE decision <> 'restored' AND output_digest IS NOT NULL",
+  // The first 64 bits of a digest are enough to find it, and short keys make a small index.
+  `CREATE INDEX steps_by_output ON steps (substr(output_digest, 1, 16))
+    WHERE decision <> 'restored' AND output_digest IS NOT NULL AND output_bytes IS NULL`,
   "CREATE INDEX steps_by_fingerprint ON steps (step, fingerprint, started_at_ms) WHERE cacheable = 1 AND decision <> 'restored'",
+
+  // Finds outputs that stand in their steps' rows, all but those of a run that come after the row named in `unsettled`.
+  `CREATE TABLE outputs (digest ${text} NOT NULL, step ${integer} NOT NULL, PRIMARY KEY (digest, step))${clustered}`,
+  `CREATE TABLE unsettled (run ${integer} PRIMARY KEY, after ${integer} NOT NULL)${table}`,
 
   `CREATE TABLE active (
     run ${integer} NOT NULL, address ${text} NOT NULL, step ${text} NOT NULL, attempt ${integer} NOT NULL,

@@ -22,9 +22,10 @@ import { Clock, Duration, Effect, Layer, type Scope } from "effect"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as claiming from "./internal/claiming.ts"
 import { dialectOf } from "./internal/dialect.ts"
+import * as inlineOutputs from "./internal/inlineOutputs.ts"
 import * as reading from "./internal/reads.ts"
 import * as rows from "./internal/rows.ts"
-import { bool, commitStatements, fence, insertStep, int, json, NEXT_REVISION, removeStatements } from "./internal/statements.ts"
+import { bool, commitStatements, type Counted, countedIf, fence, insertStep, int, json, removeStatements, REVISION } from "./internal/statements.ts"
 import { text, textOrNull } from "./internal/text.ts"
 import { migrate } from "./Migrations.ts"
 import { SqlDriver, type SqlHeartbeat, type SqlStatement, type SqlUnit } from "./SqlDriver.ts"
@@ -41,7 +42,15 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
   const submit = GroupCommit.make(driver)
 
   /** Keys of the runs that are held through this store, by their tokens, which no two claims share. */
-  const held = new Map<number, { readonly runId: string; readonly key: bigint }>()
+  const held = new Map<number, Counted & { readonly runId: string; readonly key: bigint }>()
+
+  /** Many runs wait to be settled: the next commit does it. */
+  let due = false
+  const settling = (): ReadonlyArray<SqlStatement> => {
+    if (!due) return []
+    due = false
+    return inlineOutputs.settleAll
+  }
 
   const keyOf = (runId: string) =>
     Effect.map(first(`Run "${runId}"`, rows.integer, "SELECT key FROM runs WHERE id = ?", [text(runId)]), (key) => key === undefined ? undefined : BigInt(key))
@@ -82,9 +91,10 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     function*(runId: string, leaseMs: number, attempt: number, before: RunRecord | undefined, unit: SqlUnit) {
       const outcome = yield* submit(unit)
       if (outcome._tag === "Refused") return undefined
-      const [key, token] = (outcome.rows[0] ?? []).map((value) => rows.integer.decode([value]))
+      const [key, token, highest = 0, waitingRuns = 0] = (outcome.rows[0] ?? []).map((value) => rows.integer.decode([value]))
       if (key === undefined || token === undefined) return yield* Effect.die(new Error("a claim gives the run's key and token"))
-      held.set(token, { runId, key: BigInt(key) })
+      held.set(token, { runId, key: BigInt(key), highest, waiting: 0 })
+      due ||= waitingRuns >= inlineOutputs.SETTLE_RUNS
       yield* Effect.addFinalizer(() =>
         held.delete(token)
           ? submit(claiming.release(BigInt(key), token)).pipe(
@@ -126,14 +136,18 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
 
   const commit: RunStoreService["commit"] = Effect.fnUntraced(function*({ runId, token }, changes) {
     const known = held.get(token)
-    const key = known?.runId === runId ? known.key : yield* keyOf(runId)
+    const counted = known?.runId === runId ? known : undefined
+    const key = counted?.key ?? (yield* keyOf(runId))
     if (key === undefined) return yield* lost(runId, "it was removed")
     if (changes.length === 0) {
-      const holds = yield* first(`Run "${runId}"`, rows.integer, "SELECT run FROM heads WHERE run = ? AND token = ? AND held = 1", [key, int(token)])
+      const holds = yield* first(`Run "${runId}"`, rows.integer, "SELECT run FROM held WHERE run = ? AND token = ?", [key, int(token)])
       return holds === undefined ? yield* lost(runId) : undefined
     }
     const now = yield* Clock.currentTimeMillis
-    const unit = yield* statements(runId, (): SqlUnit => ({ guard: fence(key, token), statements: commitStatements(key, changes, now) }))
+    const unit = yield* statements(runId, (): SqlUnit => ({
+      guard: fence(key, token),
+      statements: [...commitStatements(key, changes, now, counted), ...settling()]
+    }))
     const outcome = yield* submit(unit)
     if (outcome._tag === "Refused") return yield* lost(runId)
     if (changes.some(({ _tag }) => _tag === "AttemptEnded")) held.delete(token)
@@ -170,13 +184,14 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     const unit = yield* statements(runId, (): SqlUnit => {
       let attempt = attempts ?? 0
       return {
-        guard: {
-          sql: `UPDATE heads SET revision = ${NEXT_REVISION} WHERE run = ? AND EXISTS (SELECT 1 FROM runs WHERE key = ? AND id = ?${
-            attempts === undefined ? "" : " AND status = 'completed' AND attempts = ?"
-          })`,
-          params: [key, key, text(runId), ...(attempts === undefined ? [] : [int(attempts)])]
-        },
-        statements: annotations.flatMap((one) => annotation(key, one._tag === "AnsweredAgain" ? ++attempt : attempt, one))
+        guard: attempts === undefined
+          ? countedIf("r.key = ? AND r.id = ?", [key, text(runId)])
+          : countedIf("r.key = ? AND r.id = ? AND r.status = 'completed' AND r.attempts = ?", [key, text(runId), int(attempts)]),
+        statements: [
+          { sql: `UPDATE held SET revision = ${REVISION} WHERE run = ?`, params: [key] },
+          { sql: `UPDATE runs SET revision = ${REVISION} WHERE key = ? AND revision IS NOT NULL`, params: [key] },
+          ...annotations.flatMap((one) => annotation(key, one._tag === "AnsweredAgain" ? ++attempt : attempt, one))
+        ]
       }
     })
     const outcome = yield* submit(unit)
@@ -192,13 +207,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
       if (run.holder !== null && (yield* Lease.judge(run, run.holder)) !== "free") {
         return yield* new StoreError({ reason: "NotPermitted", what: `Run "${runId}" is being worked on and cannot be removed. Cancel it first` })
       }
-      const outcome = yield* submit({
-        guard: {
-          sql: "UPDATE heads SET held = 0 WHERE run = ? AND token = ? AND heartbeat = ? AND revision = ?",
-          params: [key, int(run.token), int(run.heartbeat), int(run.revision)]
-        },
-        statements: removeStatements(key)
-      })
+      const outcome = yield* submit({ guard: claiming.asSeen(key, run), statements: removeStatements(key) })
       if (outcome._tag === "Applied") return true
     }
   })
@@ -220,7 +229,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
   const store: RunStoreService = { ...reads, identity, claim, commit, annotate, remove, collectBlobs, exclusively: driver.exclusively }
   if (readNow === undefined) return store
   const blobNow = (digest: string): Uint8Array | undefined => {
-    const row = readNow({ sql: reading.BLOB, params: [text(digest), text(digest)] })[0]
+    const row = readNow({ sql: inlineOutputs.BYTES, params: inlineOutputs.bytesParams(text(digest)) })[0]
     return row === undefined ? undefined : rows.bytes.decode(row)
   }
   return { ...store, blobNow }

@@ -42,8 +42,11 @@ interface Entry {
 /** How long SQLite itself may wait for another writer: the event loop stands still meanwhile. */
 const BUSY_MS = 5
 
-/** Pages of the write-ahead log (4 KiB each) after which it is moved into the database. */
-const CHECKPOINT_PAGES = 4000
+/**
+ * Pages of the write-ahead log (4 KiB each) after which it is moved into the database and begins anew. Writing over a log
+ * costs half of making it longer, so a short one is better.
+ */
+const CHECKPOINT_PAGES = 1000
 
 /** A log that grew beyond this is cut when it begins anew. */
 const LOG_BYTES = 64 * 1024 * 1024

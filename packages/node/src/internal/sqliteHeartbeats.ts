@@ -67,6 +67,15 @@ parentPort.on("message", ({ add, remove, end }) => {
 const RESTART_MS = 1000
 const END_MS = 2000
 
+interface Message {
+  readonly add?: Beat & { readonly id: number }
+  readonly remove?: number
+  readonly end?: boolean
+}
+
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window and has no origin
+const post = (worker: Worker, message: Message): void => worker.postMessage(message)
+
 export interface SqliteHeartbeats {
   /** Begins to beat, and gives what ends it. */
   readonly add: (beat: Beat) => () => void
@@ -97,7 +106,7 @@ export const make = (url: string): SqliteHeartbeats => {
   const restart = (): void => {
     if (closed || worker !== undefined || beats.size === 0) return
     worker = start()
-    for (const [id, beat] of beats) worker.postMessage({ add: { id, ...beat } })
+    for (const [id, beat] of beats) post(worker, { add: { id, ...beat } })
   }
 
   return {
@@ -105,10 +114,10 @@ export const make = (url: string): SqliteHeartbeats => {
       const id = ++lastId
       beats.set(id, beat)
       if (worker === undefined) restart()
-      else worker.postMessage({ add: { id, ...beat } })
+      else post(worker, { add: { id, ...beat } })
       return () => {
         beats.delete(id)
-        worker?.postMessage({ remove: id })
+        if (worker !== undefined) post(worker, { remove: id })
       }
     },
     close: () =>
@@ -123,7 +132,7 @@ export const make = (url: string): SqliteHeartbeats => {
           clearTimeout(timer)
           resolve()
         })
-        ending.postMessage({ end: true })
+        post(ending, { end: true })
       })
   }
 }

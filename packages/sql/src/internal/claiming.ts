@@ -6,15 +6,20 @@
  */
 import type { ClaimRequest, NewRun, RunRecord } from "@uniflow/core"
 import type { SqlHeartbeat, SqlStatement, SqlUnit } from "../SqlDriver.ts"
-import { bool, deleteUnfinished, int, json, NEXT_REVISION } from "./statements.ts"
+import { bool, countedIf, deleteUnfinished, fence, int, json, letGo, NEXT_REVISION, REVISION } from "./statements.ts"
+import * as inlineOutputs from "./inlineOutputs.ts"
 import { text, textOrNull } from "./text.ts"
+
+/** The highest `seq` among the run's steps, and how many runs wait to be settled. */
+const counts = (run: string): string =>
+  `(SELECT after % ${inlineOutputs.SEQ_LIMIT} FROM unsettled WHERE run = ${run}), (SELECT count(*) FROM unsettled)`
 
 const insertAttempt = (run: SqlStatement, attempt: number, { environment, startedAtMs }: ClaimRequest): SqlStatement => ({
   sql: `INSERT INTO attempts (run, attempt, status, started_at_ms, ended_at_ms, environment, error) VALUES (${run.sql}, ?, 'running', ?, NULL, ?, NULL)`,
   params: [...run.params, int(attempt), startedAtMs, json(environment)]
 })
 
-/** Makes the run, unless there is one of that id. Its row: key and token. */
+/** Makes the run, unless there is one of that id. Its row: key, token, highest `seq`, and how many runs wait to be settled. */
 export const create = (request: ClaimRequest, given: NewRun, monotonicMs: number): SqlUnit => {
   const { holder, leaseMs, runId, startedAtMs } = request
   const run: SqlStatement = { sql: "(SELECT key FROM runs WHERE id = ?)", params: [text(runId)] }
@@ -22,60 +27,67 @@ export const create = (request: ClaimRequest, given: NewRun, monotonicMs: number
   return {
     guard: {
       sql: `INSERT INTO runs (id, pipeline, experiment, params, seed, parent, goals, created_at_ms, status, tags, note, error, failed_step,
-          started_at_ms, ended_at_ms, attempts, crashes, holder, lease_ms, cancel_requested)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, NULL, NULL, NULL, ?, NULL, 1, 0, ?, ?, 0)
+          started_at_ms, ended_at_ms, attempts, crashes, holder, lease_ms, cancel_requested, token, heartbeat, heartbeat_monotonic_ms, revision)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, NULL, NULL, NULL, ?, NULL, 1, 0, ?, ?, 0, ${NEXT_REVISION}, 1, ?, NULL)
         ON CONFLICT (id) DO NOTHING`,
       params: [
         text(runId), text(given.pipeline), text(given.experiment), json(given.params), int(given.seed), textOrNull(given.parent),
-        json(given.goals), given.createdAtMs, json(tags), startedAtMs, json(holder), int(leaseMs)
+        json(given.goals), given.createdAtMs, json(tags), startedAtMs, json(holder), int(leaseMs), monotonicMs
       ]
     },
     statements: [
+      { sql: "UPDATE held SET revision = revision + 1 WHERE run = 0", params: [] },
       {
-        sql: `INSERT INTO heads (run, token, held, heartbeat, heartbeat_monotonic_ms, revision)
-          VALUES (${run.sql}, ${NEXT_REVISION}, 1, 1, ?, ${NEXT_REVISION})`,
+        sql: `INSERT INTO held (run, token, heartbeat, heartbeat_monotonic_ms, revision) VALUES (${run.sql}, ${REVISION}, 1, ?, ${REVISION})`,
         params: [...run.params, monotonicMs]
       },
+      { sql: `INSERT INTO unsettled (run, after) VALUES (${run.sql}, ${run.sql} * ${inlineOutputs.SEQ_LIMIT})`, params: [...run.params, ...run.params] },
       insertAttempt(run, 1, request)
     ],
-    result: { sql: "SELECT r.key, h.token FROM runs r JOIN heads h ON h.run = r.key WHERE r.id = ?", params: [text(runId)] }
+    result: { sql: `SELECT key, token, ${counts("runs.key")} FROM runs WHERE id = ?`, params: [text(runId)] }
   }
 }
 
-/** Takes a run that stands as it was read. Its row: key and token. */
+/** Counts a change of a run that stands as it was read, and refuses it of one that does not. */
+export const asSeen = (key: bigint, { heartbeat, revision, token }: RunRecord): SqlStatement =>
+  countedIf("r.key = ? AND r.token = ? AND coalesce(h.heartbeat, r.heartbeat) = ? AND coalesce(h.revision, r.revision) = ?", [
+    key, int(token), int(heartbeat), int(revision)
+  ])
+
+/** Takes a run that stands as it was read. Its row: key, token, highest `seq`, and how many runs wait to be settled. */
 export const take = (request: ClaimRequest, key: bigint, before: RunRecord, monotonicMs: number): SqlUnit => {
   const { holder, leaseMs, startedAtMs } = request
   const died = before.status === "running" && before.holder !== null
   const attempt = before.attempts + 1
   return {
-    guard: {
-      sql: `UPDATE heads SET token = ${NEXT_REVISION}, revision = ${NEXT_REVISION}, held = 1, heartbeat = heartbeat + 1, heartbeat_monotonic_ms = ?
-        WHERE run = ? AND token = ? AND heartbeat = ? AND revision = ?`,
-      params: [monotonicMs, key, int(before.token), int(before.heartbeat), int(before.revision)]
-    },
+    guard: asSeen(key, before),
     statements: [
       {
+        sql: `INSERT INTO held (run, token, heartbeat, heartbeat_monotonic_ms, revision) VALUES (?, ${REVISION}, ?, ?, ${REVISION})
+          ON CONFLICT (run) DO UPDATE SET token = excluded.token, heartbeat = excluded.heartbeat,
+            heartbeat_monotonic_ms = excluded.heartbeat_monotonic_ms, revision = excluded.revision`,
+        params: [key, int(before.heartbeat + 1), monotonicMs]
+      },
+      {
         sql: `UPDATE runs SET status = 'running', started_at_ms = ?, ended_at_ms = NULL, error = NULL, failed_step = NULL, attempts = ?,
-            crashes = crashes + ?, holder = ?, lease_ms = ?, cancel_requested = 0 WHERE key = ?`,
+            crashes = crashes + ?, holder = ?, lease_ms = ?, cancel_requested = 0, token = ${REVISION}, revision = NULL WHERE key = ?`,
         params: [startedAtMs, int(attempt), bool(died), json(holder), int(leaseMs), key]
       },
       { sql: "UPDATE attempts SET status = ? WHERE run = ? AND status = 'running'", params: [died ? "crashed" : "interrupted", key] },
       deleteUnfinished(key),
+      ...inlineOutputs.begin(key),
       insertAttempt({ sql: "?", params: [key] }, attempt, request)
     ],
-    result: { sql: "SELECT run, token FROM heads WHERE run = ?", params: [key] }
+    result: { sql: `SELECT run, token, ${counts("held.run")} FROM held WHERE run = ?`, params: [key] }
   }
 }
 
 /** Gives a run back whose attempt did not end, if the token still holds. */
-export const release = (key: bigint, token: number): SqlUnit => ({
-  guard: { sql: `UPDATE heads SET held = 0, revision = ${NEXT_REVISION} WHERE run = ? AND token = ? AND held = 1`, params: [key, int(token)] },
-  statements: [{ sql: "UPDATE runs SET holder = NULL WHERE key = ?", params: [key] }]
-})
+export const release = (key: bigint, token: number): SqlUnit => ({ guard: fence(key, token), statements: letGo(key) })
 
 /** Shows that the holder lives; no change of the run. */
 export const heartbeat = (key: bigint, token: number, leaseMs: number): SqlHeartbeat => ({
   everyMs: leaseMs / 3,
-  sql: "UPDATE heads SET heartbeat = heartbeat + 1, heartbeat_monotonic_ms = ? WHERE run = ? AND token = ? AND held = 1",
+  sql: "UPDATE held SET heartbeat = heartbeat + 1, heartbeat_monotonic_ms = ? WHERE run = ? AND token = ?",
   params: [key, int(token)]
 })

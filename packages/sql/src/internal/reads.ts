@@ -4,8 +4,9 @@
 import { describe, type RunStoreService, StoreError } from "@uniflow/core"
 import { Effect } from "effect"
 import type { SqlDriverService, SqlValue } from "../SqlDriver.ts"
+import { BYTES, bytesParams, isUsed, SEQ_LIMIT } from "./inlineOutputs.ts"
 import * as rows from "./rows.ts"
-import { int, SEQ_LIMIT } from "./statements.ts"
+import { int } from "./statements.ts"
 import { text } from "./text.ts"
 
 const KEY = "(SELECT key FROM runs WHERE id = ?)"
@@ -15,11 +16,6 @@ const LIMIT = 1000
 
 /** Digests that are asked for by one statement. */
 const DIGESTS = 500
-
-const isUsed = (digest: string): string =>
-  `EXISTS (SELECT 1 FROM steps WHERE output_digest = ${digest} AND decision <> 'restored' AND output_digest IS NOT NULL)
-  OR EXISTS (SELECT 1 FROM checkpoints WHERE output_digest = ${digest})
-  OR EXISTS (SELECT 1 FROM artifacts WHERE digest = ${digest})`
 
 /** Kept blobs that nothing refers to and that were refreshed before a time (parameter). */
 export const COLLECTABLE = `refreshed_at_ms < ? AND NOT (${isUsed("blobs.digest")})`
@@ -51,7 +47,7 @@ export const make = (driver: SqlDriverService) => {
     first(
       `Run "${runId}"`,
       { columns: "", decode: (row) => ({ run: rows.run.decode(row), key: BigInt(rows.integer.decode([row[rows.RUN_KEY]])) }) },
-      `SELECT ${rows.run.columns} FROM runs r JOIN heads h ON h.run = r.key WHERE r.id = ?`,
+      `SELECT ${rows.run.columns} FROM ${rows.RUNS} WHERE r.id = ?`,
       [text(runId)]
     )
 
@@ -76,7 +72,7 @@ export const make = (driver: SqlDriverService) => {
       if (experiment !== undefined) filter("r.experiment = ?", text(experiment))
       if (status !== undefined) filter(status.length === 0 ? "1 = 0" : `r.status IN (${status.map(() => "?").join(", ")})`, ...status)
       if (after !== undefined) filter("(r.created_at_ms, r.id) < (?, ?)", after.createdAtMs, text(after.id))
-      const sql = `SELECT ${rows.run.columns} FROM runs r JOIN heads h ON h.run = r.key ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`}
+      const sql = `SELECT ${rows.run.columns} FROM ${rows.RUNS} ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`}
         ORDER BY r.created_at_ms DESC, r.id DESC LIMIT ?`
       return many("The list of runs", rows.run, sql, [...params, int(Math.max(0, Math.min(limit, LIMIT)))])
     },
@@ -115,7 +111,7 @@ export const make = (driver: SqlDriverService) => {
         [text(runId), int(after ?? -1), ...param, int(Math.max(0, limit))]
       )
     },
-    blob: (digest) => first(`Blob ${digest}`, rows.bytes, BLOB, [text(digest), text(digest)]),
+    blob: (digest) => first(`Blob ${digest}`, rows.bytes, BYTES, bytesParams(text(digest))),
     lookup: (step, fingerprint) =>
       many(
         `Saved results of step "${step}"`,
@@ -129,8 +125,11 @@ export const make = (driver: SqlDriverService) => {
       many(
         "The changes",
         rows.changed,
-        `SELECT ${rows.changed.columns} FROM heads h JOIN runs r ON r.key = h.run WHERE h.revision > ? ORDER BY h.revision LIMIT ?`,
-        [int(cursor), int(LIMIT)]
+        `SELECT ${rows.changed.columns} FROM (
+            SELECT h.revision, r.id FROM held h JOIN runs r ON r.key = h.run WHERE h.revision > ?
+            UNION ALL SELECT * FROM (SELECT revision, id FROM runs WHERE revision IS NOT NULL AND revision > ? ORDER BY revision LIMIT ?) AS free
+          ) AS changed ORDER BY revision LIMIT ?`,
+        [int(cursor), int(cursor), int(LIMIT), int(LIMIT)]
       ).pipe(Effect.map((found) => ({ cursor: found.at(-1)?.revision ?? cursor, runIds: found.map(({ runId }) => runId) }))),
     unreferenced: Effect.fnUntraced(function*(digests) {
       const unused: Array<string> = []
@@ -144,9 +143,3 @@ export const make = (driver: SqlDriverService) => {
   }
   return { ...reads, many, first, runWithKey }
 }
-
-const BLOB_OF_STEP =
-  "SELECT output_bytes AS bytes FROM steps WHERE output_digest = ? AND decision <> 'restored' AND output_digest IS NOT NULL AND output_bytes IS NOT NULL"
-
-/** Bytes by their digest (twice, as parameters), wherever they stand. */
-export const BLOB = `SELECT bytes FROM (${BLOB_OF_STEP} LIMIT 1) AS kept UNION ALL SELECT bytes FROM blobs WHERE digest = ? LIMIT 1`

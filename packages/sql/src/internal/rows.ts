@@ -16,7 +16,7 @@ import {
 } from "@uniflow/core"
 import { Schema } from "effect"
 import { fromFloats } from "./floats.ts"
-import { SEQ_LIMIT } from "./statements.ts"
+import { SEQ_LIMIT } from "./inlineOutputs.ts"
 import { fromText } from "./text.ts"
 
 export type Row = ReadonlyArray<unknown>
@@ -48,12 +48,12 @@ const fromTags = (value: unknown): unknown => {
     : Object.fromEntries(Object.entries(tags).map(([name, tag]) => [fromText(name), fromText(tag)]))
 }
 
-/** From `runs r JOIN heads h ON h.run = r.key`; the run's key comes last and is not part of the record. */
+/** From `RUNS`; the run's key comes last and is not part of the record. */
 export const run = reader(
   RunRecord,
   `r.id, r.pipeline, r.experiment, r.status, r.params, r.seed, r.parent, r.tags, r.note, r.error, r.failed_step, r.created_at_ms,
-  r.started_at_ms, r.ended_at_ms, r.attempts, r.crashes, h.token, r.holder, h.heartbeat, h.heartbeat_monotonic_ms, r.lease_ms,
-  r.cancel_requested, h.revision, r.goals, r.key`,
+  r.started_at_ms, r.ended_at_ms, r.attempts, r.crashes, r.token, r.holder, coalesce(h.heartbeat, r.heartbeat),
+  coalesce(h.heartbeat_monotonic_ms, r.heartbeat_monotonic_ms), r.lease_ms, r.cancel_requested, coalesce(h.revision, r.revision), r.goals, r.key`,
   (row) => ({
     id: fromText(row[0]),
     pipeline: fromText(row[1]),
@@ -81,6 +81,9 @@ export const run = reader(
     goals: fromJson(row[23])
   })
 )
+
+/** Runs, with what is kept apart of those that are held. */
+export const RUNS = "runs r LEFT JOIN held h ON h.run = r.key"
 
 /** Where the run's key stands in a row of `run`. */
 export const RUN_KEY = 24
@@ -230,7 +233,7 @@ export const text = reader(Schema.String, "", (row) => fromText(row[0]))
 export const integer = reader(Schema.Int, "", (row) => typeof row[0] === "bigint" ? Number(row[0]) : row[0])
 
 /** A run's place in the order of changes. */
-export const changed = reader(Schema.Struct({ revision: Schema.Int, runId: Schema.String }), "h.revision, r.id", (row) => ({
+export const changed = reader(Schema.Struct({ revision: Schema.Int, runId: Schema.String }), "revision, id", (row) => ({
   revision: row[0],
   runId: fromText(row[1])
 }))

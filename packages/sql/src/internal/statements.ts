@@ -7,13 +7,14 @@
 import type { ActiveStep, Change, OutputRef, SeriesKey, StepRecord } from "@uniflow/core"
 import type { SqlStatement, SqlValue } from "../SqlDriver.ts"
 import { floats } from "./floats.ts"
+import * as inlineOutputs from "./inlineOutputs.ts"
 import { text, textOrNull } from "./text.ts"
 
-/** Records of one run that its key has room for. */
-export const SEQ_LIMIT = 2 ** 28
+/** The store's newest revision; inside a commit, the commit's own. */
+export const REVISION = "(SELECT revision FROM held WHERE run = 0)"
 
-/** The position after the newest change of the store. Removed runs leave theirs behind, under key 0. */
-export const NEXT_REVISION = "(SELECT coalesce(max(revision), 0) + 1 FROM heads)"
+/** The revision that the next commit gets. */
+export const NEXT_REVISION = "(SELECT revision + 1 FROM held WHERE run = 0)"
 
 export const int = (value: number): bigint => BigInt(value)
 export const intOrNull = (value: number | null): bigint | null => value === null ? null : BigInt(value)
@@ -23,15 +24,32 @@ export const jsonOrNull = (value: unknown): string | null => value === null ? nu
 
 /** The key of a step's record. */
 export const stepId = (run: bigint, seq: number): bigint => {
-  if (seq < 0 || seq >= SEQ_LIMIT) throw new RangeError(`a run keeps up to ${SEQ_LIMIT - 1} records of steps`)
+  if (seq < 0 || seq >= inlineOutputs.SEQ_LIMIT) throw new RangeError(`a run keeps up to ${inlineOutputs.SEQ_LIMIT - 1} records of steps`)
   return (run << 28n) | BigInt(seq)
 }
 
 /** Refuses whoever does not hold the run, and gives the run the next revision. */
 export const fence = (run: bigint, token: number): SqlStatement => ({
-  sql: `UPDATE heads SET revision = ${NEXT_REVISION} WHERE run = ? AND token = ? AND held = 1`,
-  params: [run, int(token)]
+  sql: `UPDATE held SET revision = ${NEXT_REVISION} WHERE run IN (0, ?) AND EXISTS (SELECT 1 FROM held WHERE run = ? AND token = ?)`,
+  params: [run, run, int(token)]
 })
+
+/** Counts a change of a run, held or not, that stands as a condition on `runs r LEFT JOIN held h` says; else refuses it. */
+export const countedIf = (condition: string, params: ReadonlyArray<SqlValue>): SqlStatement => ({
+  sql: `UPDATE held SET revision = revision + 1
+    WHERE run = 0 AND EXISTS (SELECT 1 FROM runs r LEFT JOIN held h ON h.run = r.key WHERE ${condition})`,
+  params
+})
+
+/** The lease ends: what was kept of the run while it was held goes back to it. */
+export const letGo = (run: bigint): ReadonlyArray<SqlStatement> => [
+  {
+    sql: `UPDATE runs SET holder = NULL, revision = ${REVISION}, heartbeat = (SELECT heartbeat FROM held WHERE run = ?),
+      heartbeat_monotonic_ms = (SELECT heartbeat_monotonic_ms FROM held WHERE run = ?) WHERE key = ?`,
+    params: [run, run, run]
+  },
+  { sql: "DELETE FROM held WHERE run = ?", params: [run] }
+]
 
 /** Bytes that come with a record, and when. */
 export interface KeptBytes {
@@ -131,12 +149,12 @@ const writePoints = (run: bigint, { chunks, series, summary }: Extract<Change, {
     {
       sql: `INSERT INTO series (run, address, generation, metric, points, nans, last_value, last_index, min_value, min_index, max_value,
           max_index, sum_value, exact, revision)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT revision FROM heads WHERE run = ?))
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${REVISION})
         ON CONFLICT (run, address, generation, metric) DO UPDATE SET points = excluded.points, nans = excluded.nans,
           last_value = excluded.last_value, last_index = excluded.last_index, min_value = excluded.min_value,
           min_index = excluded.min_index, max_value = excluded.max_value, max_index = excluded.max_index,
           sum_value = excluded.sum_value, exact = excluded.exact, revision = excluded.revision`,
-      params: [...key, int(count), int(nans), ...floats([last, lastIndex, min, minIndex, max, maxIndex, sum]), run]
+      params: [...key, int(count), int(nans), ...floats([last, lastIndex, min, minIndex, max, maxIndex, sum])]
     },
     ...chunks.map(({ bytes, chunk, count }): SqlStatement => ({
       sql: `INSERT INTO chunks (series, chunk, points, bytes) VALUES (${SERIES_ID}, ?, ?, ?)
@@ -153,8 +171,8 @@ const cutPoints = (run: bigint, series: Series, fromChunk: number): ReadonlyArra
     fromChunk <= 0
       ? { sql: "DELETE FROM series WHERE run = ? AND address = ? AND generation = ? AND metric = ?", params: key }
       : {
-        sql: "UPDATE series SET revision = (SELECT revision FROM heads WHERE run = ?) WHERE run = ? AND address = ? AND generation = ? AND metric = ?",
-        params: [run, ...key]
+        sql: `UPDATE series SET revision = ${REVISION} WHERE run = ? AND address = ? AND generation = ? AND metric = ?`,
+        params: key
       }
   ]
 }
@@ -169,13 +187,13 @@ const clearGeneration = (run: bigint, address: string, generation: number): Read
   ]
 }
 
-/** Ends an attempt and the run with it, without touching the lease. */
+/** Ends an attempt, the run with it, and the lease. */
 const endAttempt = (run: bigint, change: Extract<Change, { readonly _tag: "AttemptEnded" }>): ReadonlyArray<SqlStatement> => {
   const { attempt, endedAtMs, failedStep, status } = change
   const error = jsonOrNull(change.error)
   return [
     {
-      sql: `UPDATE runs SET status = ?, ended_at_ms = ?, error = ?, failed_step = ?, holder = NULL, crashes = CASE WHEN ? = 1 THEN crashes ELSE 0 END
+      sql: `UPDATE runs SET status = ?, ended_at_ms = ?, error = ?, failed_step = ?, crashes = CASE WHEN ? = 1 THEN crashes ELSE 0 END
         WHERE key = ?`,
       params: [status, endedAtMs, error, textOrNull(failedStep), bool(status === "crashed"), run]
     },
@@ -183,7 +201,7 @@ const endAttempt = (run: bigint, change: Extract<Change, { readonly _tag: "Attem
       sql: "UPDATE attempts SET status = ?, ended_at_ms = ?, error = ? WHERE run = ? AND attempt = ?",
       params: [status, endedAtMs, error, run, int(attempt)]
     },
-    { sql: "UPDATE heads SET held = 0 WHERE run = ?", params: [run] },
+    ...letGo(run),
     deleteUnfinished(run)
   ]
 }
@@ -243,41 +261,62 @@ const keepBlob = (digest: string, { atMs, bytes }: KeptBytes): SqlStatement => (
   params: [text(digest), atMs, bytes]
 })
 
+/** What a holder counts of its run, so that its outputs can be found by digest without an index entry in each commit. */
+export interface Counted {
+  /** Highest `seq` so far. */
+  highest: number
+  /** Rows with bytes that are not in the index yet. */
+  waiting: number
+}
+
 /**
  * The statements of a commit's changes, in their order. Bytes that are kept together with the record of the step that
  * gave them stand in that record's row: one row written instead of two.
  */
-export const commitStatements = (run: bigint, changes: ReadonlyArray<Change>, atMs: number): ReadonlyArray<SqlStatement> => {
+export const commitStatements = (
+  run: bigint,
+  changes: ReadonlyArray<Change>,
+  atMs: number,
+  counted: Counted | undefined
+): ReadonlyArray<SqlStatement> => {
   const statements: Array<SqlStatement> = []
   const kept = new Map<string, KeptBytes>()
   for (const change of changes) if (change._tag === "BlobKept") kept.set(change.digest, { bytes: change.bytes, atMs })
+  const bytesOf = ({ decision, output }: StepRecord): KeptBytes | undefined =>
+    output === null || decision === "restored" ? undefined : kept.get(output.digest)
   const inRow = new Set<string>()
   for (const change of changes) {
-    if (change._tag !== "StepRecorded") continue
-    const { decision, output } = change.record
-    if (output !== null && decision !== "restored" && kept.has(output.digest)) inRow.add(output.digest)
+    if (change._tag === "StepRecorded" && bytesOf(change.record) !== undefined) inRow.add(change.record.output!.digest)
   }
   for (const change of changes) {
     if (change._tag === "BlobKept") {
       if (!inRow.has(change.digest)) statements.push(keepBlob(change.digest, { bytes: change.bytes, atMs }))
     } else if (change._tag === "StepRecorded") {
       const { record } = change
-      const bytes = record.output === null || !inRow.has(record.output.digest) || record.decision === "restored" ? undefined : kept.get(record.output.digest)
+      const bytes = bytesOf(record)
       statements.push(insertStep(run, record, bytes), deleteActive(run, record.address))
+      const inOrder = counted !== undefined && record.seq > counted.highest
+      if (inOrder) counted.highest = record.seq
+      if (bytes !== undefined) {
+        if (inOrder) counted.waiting++
+        else statements.push(inlineOutputs.settleRow(stepId(run, record.seq)))
+      }
     } else {
       statements.push(...statementsOf(run, change))
+      if (change._tag === "AttemptEnded" && counted !== undefined && counted.waiting >= inlineOutputs.SETTLE_AT_END_ROWS) {
+        statements.push(...inlineOutputs.settleEnded(run))
+      }
     }
+  }
+  if (counted !== undefined && counted.waiting >= inlineOutputs.SETTLE_ROWS) {
+    counted.waiting = 0
+    statements.push(...inlineOutputs.settleRun(run))
   }
   return statements
 }
 
 /** Everything recorded of a run; bytes that stood in its steps' rows stay kept. */
 export const removeStatements = (run: bigint): ReadonlyArray<SqlStatement> => [
-  {
-    sql: `INSERT INTO heads (run, token, held, heartbeat, heartbeat_monotonic_ms, revision) VALUES (0, 0, 0, 0, 0, ${NEXT_REVISION})
-      ON CONFLICT (run) DO UPDATE SET revision = excluded.revision`,
-    params: []
-  },
   {
     sql: `INSERT INTO blobs (digest, refreshed_at_ms, bytes)
       SELECT output_digest, kept_at_ms, output_bytes FROM (
@@ -288,9 +327,10 @@ export const removeStatements = (run: bigint): ReadonlyArray<SqlStatement> => [
         WHEN excluded.refreshed_at_ms > blobs.refreshed_at_ms THEN excluded.refreshed_at_ms ELSE blobs.refreshed_at_ms END`,
     params: [stepId(run, 0), stepId(run + 1n, 0)]
   },
+  ...inlineOutputs.forget(run),
   { sql: "DELETE FROM steps WHERE id >= ? AND id < ?", params: [stepId(run, 0), stepId(run + 1n, 0)] },
   { sql: "DELETE FROM chunks WHERE series IN (SELECT id FROM series WHERE run = ?)", params: [run] },
-  ...["series", "artifacts", "checkpoints", "active", "attempts", "logs", "heads"].map((table): SqlStatement => ({
+  ...["series", "artifacts", "checkpoints", "active", "attempts", "logs", "held"].map((table): SqlStatement => ({
     sql: `DELETE FROM ${table} WHERE run = ?`,
     params: [run]
   })),

@@ -6,14 +6,16 @@
  * equal, so columns can still be compared and indexed.
  */
 
-const awkward = /^\u0001|\0|\p{Surrogate}/u
+const MARK = "\u0001"
+
+const isAwkward = (value: string): boolean => value.startsWith(MARK) || value.includes("\0") || /\p{Surrogate}/u.test(value)
 
 /** The text to bind for a string. */
-export const text = (value: string): string => awkward.test(value) ? `\u0001${JSON.stringify(value)}` : value
+export const text = (value: string): string => isAwkward(value) ? `${MARK}${JSON.stringify(value)}` : value
 
 /** Likewise where there may be none. */
 export const textOrNull = (value: string | null): string | null => value === null ? null : text(value)
 
 /** The string that a column stands for; anything else is left for its schema to refuse. */
 export const fromText = (value: unknown): unknown =>
-  typeof value === "string" && value.charCodeAt(0) === 1 ? JSON.parse(value.slice(1)) : value
+  typeof value === "string" && value.startsWith(MARK) ? JSON.parse(value.slice(1)) : value
