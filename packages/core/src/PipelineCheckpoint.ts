@@ -16,10 +16,10 @@ export interface PipelineCheckpointService {
   readonly load: <T = unknown>(name: string) => Effect.Effect<T, CheckpointNotFound | CheckpointMisuse | CorruptArtifact | StoreError>
   /** The newest version, or undefined when none answers. Must precede the step's first logged point. */
   readonly latest: <T = unknown>(name: string) => Effect.Effect<T | undefined, CheckpointMisuse | CorruptArtifact | StoreError>
-  readonly exists: (name: string) => Effect.Effect<boolean, StoreError>
-  readonly list: (name?: string) => Effect.Effect<ReadonlyArray<CheckpointInfo>, StoreError>
+  readonly exists: (name: string) => Effect.Effect<boolean, CheckpointMisuse | StoreError>
+  readonly list: (name?: string) => Effect.Effect<ReadonlyArray<CheckpointInfo>, CheckpointMisuse | StoreError>
   /** Removes all versions of a name. */
-  readonly remove: (name: string) => Effect.Effect<void, StoreError>
+  readonly remove: (name: string) => Effect.Effect<void, CheckpointMisuse | StoreError>
 }
 
 /** Manual checkpoints of the present step. */

@@ -8,7 +8,7 @@ import { Context, type Effect } from "effect"
 import type { ArtifactInfo } from "./ArtifactStore.ts"
 import type { LogLevel } from "./RunRecord.ts"
 import type { ArtifactContent } from "./StepContext.ts"
-import type { InvalidInput, StoreError } from "./UniflowError.ts"
+import type { CheckpointMisuse, InvalidInput, StoreError } from "./UniflowError.ts"
 
 export interface TrackerService {
   /** Logs a point of each series; see `StepMetrics.log`. */
@@ -20,7 +20,7 @@ export interface TrackerService {
     name: string,
     content: ArtifactContent,
     options?: { readonly mediaType?: string }
-  ) => Effect.Effect<ArtifactInfo, InvalidInput | StoreError>
+  ) => Effect.Effect<ArtifactInfo, InvalidInput | CheckpointMisuse | StoreError>
   readonly progress: (done: number, total?: number, message?: string) => Effect.Effect<void>
 }
 

@@ -80,15 +80,21 @@ export class ExecutionContext implements StepContext {
   }
 
   get checkpoint(): Checkpoints {
-    const { bridge, execution: { checkpoint } } = this.#parts
+    const { checkpoint } = this.#parts.execution
     return {
-      save: (name: string, value: unknown) => bridge(checkpoint.save(name, value)),
-      load: <T>(name: string) => bridge(checkpoint.load<T>(name)),
-      latest: <T>(name: string) => bridge(checkpoint.latest<T>(name)),
-      exists: (name) => bridge(checkpoint.exists(name)),
-      list: (name) => bridge(checkpoint.list(name)),
-      remove: (name) => bridge(checkpoint.remove(name))
+      save: (name: string, value: unknown) => this.#promise("checkpoint.save", checkpoint.save(name, value)),
+      load: <T>(name: string) => this.#promise("checkpoint.load", checkpoint.load<T>(name)),
+      latest: <T>(name: string) => this.#promise("checkpoint.latest", checkpoint.latest<T>(name)),
+      exists: (name) => this.#promise("checkpoint.exists", checkpoint.exists(name)),
+      list: (name) => this.#promise("checkpoint.list", checkpoint.list(name)),
+      remove: (name) => this.#promise("checkpoint.remove", checkpoint.remove(name))
     }
+  }
+
+  /** Once the run is over nothing is left that could run an Effect. */
+  #promise<A, E>(what: string, effect: Effect.Effect<A, E>): Promise<A> {
+    const { bridge, execution } = this.#parts
+    return execution.isClosed ? Promise.reject(execution.ended(what)) : bridge(effect)
   }
 
   get metrics(): StepMetrics {
@@ -97,8 +103,8 @@ export class ExecutionContext implements StepContext {
   }
 
   get artifacts(): StepArtifacts {
-    const { bridge, execution } = this.#parts
-    return { put: (name, content, options) => bridge(execution.put(name, content, options?.mediaType)) }
+    const { execution } = this.#parts
+    return { put: (name, content, options) => this.#promise("artifacts.put", execution.put(name, content, options?.mediaType)) }
   }
 
   get log(): StepLog {
@@ -108,8 +114,10 @@ export class ExecutionContext implements StepContext {
   }
 
   get progress(): StepContext["progress"] {
-    const { progress } = this.#parts
-    return (done, total, message) => progress(done, total, message)
+    const { execution, progress } = this.#parts
+    return (done, total, message) => {
+      if (!execution.isClosed) progress(done, total, message)
+    }
   }
 }
 
@@ -134,7 +142,9 @@ export const services = ({ session, execution, signal, address, idempotencyKey, 
         }),
       log: (message, level) => Effect.sync(() => execution.line(level ?? "info", message)),
       artifact: (name, content, options) => execution.put(name, content, options?.mediaType),
-      progress: (done, total, message) => Effect.sync(() => progress(done, total, message))
+      progress: (done, total, message) => Effect.sync(() => {
+        if (!execution.isClosed) progress(done, total, message)
+      })
     }),
     Context.add(Random.Random, {
       nextDoubleUnsafe: () => execution.random.next(),

@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import type { Fields } from "../AnySchema.ts"
+import { Effect, Semaphore } from "effect"
+import type { AnySchema, Fields } from "../AnySchema.ts"
 import type { Encoded } from "../Codec.ts"
 import { isMetrics, type Metrics, pointIssue } from "../Metrics.ts"
 import * as PointChunk from "../PointChunk.ts"
@@ -7,7 +7,7 @@ import type { PipelineCheckpointService } from "../PipelineCheckpoint.ts"
 import type { Reason } from "../Decision.ts"
 import { initialState, type RandomState, SeededStream } from "../RandomStream.ts"
 import type { ArtifactRecord, CheckpointPosition, CheckpointRecord, LogLevel, SeriesRecord } from "../RunRecord.ts"
-import type { Change } from "../RunStore.ts"
+import { type Change, INLINE_BYTES } from "../RunStore.ts"
 import type { ArtifactContent } from "../StepContext.ts"
 import {
   CheckpointMisuse,
@@ -43,6 +43,8 @@ export class StepExecution {
   private readonly logger
   private readonly writers = new Map<string, SeriesWriter>()
   private readonly artifacts: Array<Change> = []
+  /** Checkpoints are recorded in the order in which they were saved, awaited or not. */
+  private readonly saving = Semaphore.makeUnsafe(1)
   /** Whether something was tracked that a checkpoint loaded from now on could no longer rewind. */
   private opened = false
   private closed = false
@@ -61,20 +63,20 @@ export class StepExecution {
       save: (name, value) => this.save(name, value),
       load: <T>(name: string) => this.load<T>(name),
       latest: <T>(name: string) => this.latest<T>(name),
-      exists: (name) => Effect.map(this.answering(), (records) => records.some((record) => record.name === name)),
+      exists: (name) => this.during("checkpoint.exists", Effect.suspend(() => Effect.map(this.answering(), (records) => records.some((record) => record.name === name)))),
       list: (name) =>
-        Effect.map(this.answering(), (records) =>
+        this.during("checkpoint.list", Effect.suspend(() => Effect.map(this.answering(), (records) =>
           records.filter((record) => name === undefined || record.name === name).map((record) => ({
             name: record.name,
             version: record.version,
             savedAtMs: record.savedAtMs,
             sizeBytes: record.output.sizeBytes
-          }))),
+          }))))),
       remove: (name) =>
-        Effect.suspend(() => {
+        this.during("checkpoint.remove", this.saving.withPermit(Effect.suspend(() => {
           this.known = this.known?.filter((record) => record.name !== name)
           return session.submit([{ _tag: "CheckpointRemoved", address: subject.address, name }])
-        })
+        })))
     }
   }
 
@@ -117,7 +119,8 @@ export class StepExecution {
       if (typeof name !== "string" || name.length === 0 || name.length > 256) {
         return yield* new InvalidInput({ what: `artifacts.put in step "${this.subject.step}"`, issue: "a name must have 1 to 256 characters" })
       }
-      const info = yield* this.session.putArtifact(artifactSource(content))
+      const info = yield* this.during("artifacts.put", this.session.putArtifact(artifactSource(content)))
+      if (this.closed) return yield* this.ended("artifacts.put")
       const record: ArtifactRecord = {
         runId: this.session.runId,
         address: this.subject.address,
@@ -146,14 +149,14 @@ export class StepExecution {
 
   /** What has to be recorded with the outcome; nothing is taken after it. */
   finish(): Array<Change> {
-    const changes = [...this.logger.take({ always: true }), ...this.artifacts, ...this.session.tracking.drainLines()]
+    const changes = [...this.session.tracking.drainRest(), ...this.logger.take({ always: true }), ...this.artifacts]
     this.close()
     return changes
   }
 
   /** What is kept of an execution that came to nothing. What an earlier one left stays, unless points went over it. */
   abandon(): Array<Change> {
-    const changes = [...this.logger.take({ always: false }), ...this.artifacts, ...this.session.tracking.drainLines()]
+    const changes = [...this.session.tracking.drainRest(), ...this.logger.take({ always: false }), ...this.artifacts]
     this.close()
     return changes
   }
@@ -164,7 +167,21 @@ export class StepExecution {
     this.logger.close()
   }
 
-  private ended(what: string): CheckpointMisuse {
+  private during<A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E | CheckpointMisuse> {
+    return Effect.suspend((): Effect.Effect<A, E | CheckpointMisuse> => (this.closed ? Effect.fail(this.ended(what)) : effect))
+  }
+
+  private schemaOf(name: string): AnySchema | undefined {
+    const { checkpoints } = this.subject
+    return Object.hasOwn(checkpoints, name) ? checkpoints[name] : undefined
+  }
+
+  /** Whether the execution is over: nothing may be asked of it any more. */
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  ended(what: string): CheckpointMisuse {
     return new CheckpointMisuse({ issue: `${what} was called after step "${this.subject.step}" had ended; await everything that the step starts.` })
   }
 
@@ -209,7 +226,7 @@ export class StepExecution {
       const value = yield* this.session.objects.load(
         `Checkpoint "${record.name}" of step "${this.subject.step}"`,
         record.output,
-        this.subject.checkpoints[record.name]
+        this.schemaOf(record.name)
       )
       if (this.loaded === undefined || record.seq > this.loaded.seq) {
         yield* this.rewind(record)
@@ -293,8 +310,8 @@ export class StepExecution {
       const seq = ++this.seq
       const position = this.position()
       // Encoded at once, too: from here on it does not matter what becomes of the value.
-      const encoded = yield* this.session.objects.encode(`Checkpoint "${name}" of step "${this.subject.step}"`, value, this.subject.checkpoints[name])
-      yield* this.record(name, version, seq, position, encoded)
+      const encoded = yield* this.session.objects.encode(`Checkpoint "${name}" of step "${this.subject.step}"`, value, this.schemaOf(name))
+      yield* this.saving.withPermit(this.record(name, version, seq, position, ownBytes(encoded)))
     })
   }
 
@@ -319,7 +336,7 @@ export class StepExecution {
         // The artifacts put so far belong to the checkpoint; what an earlier execution left goes before them.
         const artifacts = this.artifacts
         if (artifacts.length > 0) this.opened = true
-        return [...this.logger.take({ always: artifacts.length > 0 }), ...artifacts, ...this.session.tracking.drainLines()]
+        return [...this.session.tracking.drainRest(), ...this.logger.take({ always: artifacts.length > 0 }), ...artifacts]
       })
       yield* this.session.submit([...tracked, ...changes, { _tag: "CheckpointSaved", record, keep }])
       const others = (yield* this.answering()).filter((one) => one.name !== name || (one.version < version && one.version > version - keep))
@@ -327,3 +344,7 @@ export class StepExecution {
     })
   }
 }
+
+/** The bytes by themselves: a codec's pieces may share memory with the value, which its owner goes on to change. */
+const ownBytes = (encoded: Encoded): Encoded =>
+  encoded.sizeBytes <= INLINE_BYTES ? encoded : { ...encoded, segments: encoded.segments.map((segment) => segment.slice()) }

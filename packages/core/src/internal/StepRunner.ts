@@ -310,7 +310,7 @@ export class StepRunner {
       const count = records.filter((record) => record.decision === decision).length
       return count === 0 ? [] : [`${count} ${decision}`]
     })
-    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainLines()))
+    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
     return yield* session.record({
       ...this.base(unit, begun),
       reasons: [...unit.reasons, { component: "items", note: [...counts, ...(failures === 0 ? [] : [`${failures} failed`])].join(", ") || "none" }],
@@ -347,6 +347,8 @@ export class StepRunner {
       if (Exit.isFailure(again)) return yield* this.recordFailure(unit, begun, retries, again.cause)
       if (!again.value) return yield* this.recordFailure(unit, begun, retries, exit.cause)
       yield* Effect.sleep(retryDelay(definition.retry!, retries))
+      // What the try left has to be there for the next one to rewind it.
+      yield* session.flush()
     }
   })
 
@@ -510,7 +512,7 @@ export class StepRunner {
       yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, message) }])
       return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
     }
-    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainLines()))
+    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
     yield* session.record({
       ...this.base(unit, begun),
       status: "failed",

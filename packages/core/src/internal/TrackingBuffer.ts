@@ -211,8 +211,8 @@ export class TrackingBuffer {
     }
   }
 
-  /** Takes what waits besides points. */
-  drainLines(): Array<Change> {
+  /** Takes what waits besides the points of living executions. It precedes those: a retry goes over what a try left. */
+  drainRest(): Array<Change> {
     const changes = [...this.left, ...this.lazy.values(), ...linesOf(this.logs)]
     this.left = []
     this.lazy = new Map()
