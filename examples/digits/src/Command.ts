@@ -1,5 +1,5 @@
 /**
- * The `uniflow` command as a process of its own, its output shown line by line under what called it.
+ * Commands as processes of their own, their output handed on line by line.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -7,7 +7,7 @@ import process from "node:process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
-const command = fileURLToPath(new URL("../../../packages/uniflow/src/bin.ts", import.meta.url))
+const uniflow = fileURLToPath(new URL("../../../packages/uniflow/src/bin.ts", import.meta.url))
 
 /** How a process ended, and what it printed. */
 export interface Ended {
@@ -23,15 +23,8 @@ export interface Running {
   readonly ended: Promise<Ended>
 }
 
-/** What a started command needs besides its words. */
-export interface Options {
-  /** Where it is started: the folder of its `uniflow.config.ts`. */
-  readonly cwd: string
-  /** Called with each line that it prints. */
-  readonly onLine?: (line: string) => void
-}
-
-const follow = async (child: ChildProcess, onLine: (line: string) => void): Promise<Ended> => {
+/** Reads what a process prints until it ends. */
+export const follow = async (child: ChildProcess, onLine: (line: string) => void = () => {}): Promise<Ended> => {
   const lines: Array<string> = []
   const read = async (stream: NodeJS.ReadableStream): Promise<void> => {
     for await (const line of createInterface({ input: stream })) {
@@ -43,12 +36,17 @@ const follow = async (child: ChildProcess, onLine: (line: string) => void): Prom
   return { code, signal, output: lines.join("\n") }
 }
 
-/** Starts `uniflow` with these words. In this repository it runs from its sources. */
-export const start = (words: ReadonlyArray<string>, options: Options): Running => {
-  const child = spawn(process.execPath, ["--conditions=uniflow-source", command, ...words], {
+/** Starts `uniflow` with these words, from its sources. */
+export const start = (
+  words: ReadonlyArray<string>,
+  options: { readonly cwd: string; readonly onLine?: (line: string) => void }
+): Running => {
+  const child = spawn(process.execPath, ["--conditions=uniflow-source", uniflow, ...words], {
     cwd: options.cwd,
-    env: { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"]
   })
-  return { pid: child.pid!, kill: (signal) => void child.kill(signal), ended: follow(child, options.onLine ?? (() => {})) }
+  return { pid: child.pid!, kill: (signal) => void child.kill(signal), ended: follow(child, options.onLine) }
 }
+
+/** Starts a line as a shell would. */
+export const shell = (line: string, cwd: string): ChildProcess => spawn(line, { cwd, shell: true, stdio: ["ignore", "pipe", "pipe"] })

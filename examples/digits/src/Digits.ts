@@ -33,7 +33,7 @@ export const train = Step.make("train", {
       const { loss, accuracy } = Network.trainOneEpoch(network, training, order, params.learningRate)
       metrics.log({ loss, trainingAccuracy: accuracy }, { index: epoch })
       await checkpoint.save("progress", { epoch, network })
-      progress(epoch, params.epochs, `loss ${loss.toFixed(4)}`)
+      progress(epoch, params.epochs)
     }
     return network
   }
@@ -52,5 +52,5 @@ export const evaluate = Step.make("evaluate", {
 
 export const digits = Pipeline.make("digits", {
   steps: [evaluate],
-  goals: { accuracy: "maximize", loss: "minimize" }
+  goals: { accuracy: "maximize", mistakes: "minimize", loss: "minimize" }
 })

@@ -34,5 +34,11 @@ export const claim = (text: string, holds: boolean, instead: () => string): void
   say(`  ${styled("green", "ok")} ${text}`)
 }
 
+/** Lines to type, and what each is for. */
+export const suggest = (lines: ReadonlyArray<readonly [command: string, why: string]>): void => {
+  const width = Math.max(...lines.map(([command]) => command.length))
+  for (const [command, why] of lines) say(`  ${styled("cyan", command.padEnd(width))}  ${why}`)
+}
+
 /** How many claims were made, and held. */
 export const claimed = (): number => claims

@@ -1,54 +1,52 @@
 /**
- * Shows, with the real command and the real digits: a run that is killed and resumed, that it ends as one that nobody
+ * Shows, with the real command and real digits: a run that is killed and resumed, that it ends as one that nobody
  * killed, and a second run that takes over what the first one loaded. Ends with an error when a claim does not hold.
  */
 import { rm } from "node:fs/promises"
+import { join } from "node:path"
+import process from "node:process"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { Uniflow } from "uniflow"
 import * as Command from "./Command.ts"
-import { chapter, claim, claimed, happened, printed, say, typed } from "./Story.ts"
+import { chapter, claim, claimed, happened, printed, say, suggest, typed } from "./Story.ts"
 
-const folder = fileURLToPath(new URL("..", import.meta.url))
-const directory = fileURLToPath(new URL("../.uniflow", import.meta.url))
-const EPOCHS = 20
-const KILL_AFTER = 7
+const example = fileURLToPath(new URL("..", import.meta.url))
+const repository = join(example, "../..")
+const EPOCHS = 12
+const KILL_AFTER = 5
 
-const begun = performance.now()
-await rm(directory, { recursive: true, force: true })
-const uniflow = await Uniflow.open({ directory })
+const runWords = (runId: string, learningRate: number, ...more: ReadonlyArray<string>): ReadonlyArray<string> =>
+  ["run", "digits", "--run-id", runId, "--param", `learningRate=${learningRate}`, "--param", `epochs=${EPOCHS}`, ...more]
 
 const begin = (words: ReadonlyArray<string>): Command.Running => {
   typed(words)
-  return Command.start(words, { cwd: folder, onLine: printed })
+  return Command.start(words, { cwd: example, onLine: printed })
 }
 
-const run = async (words: ReadonlyArray<string>): Promise<void> => {
-  const { code, signal } = await begin(words).ended
+const run = async (words: ReadonlyArray<string>): Promise<string> => {
+  const { code, signal, output } = await begin(words).ended
   if (code !== 0) throw new Error(`uniflow ${words.join(" ")} ended with ${signal ?? code}`)
+  return output
 }
 
-/** Resolves when a run has finished an epoch, following it through the store from this other process. */
-const reached = async (runId: string, epoch: number, over: AbortSignal): Promise<void> => {
-  while ((await uniflow.runs.find({ pipeline: "digits" })).every(({ id }) => id !== runId)) {
-    await setTimeout(50, undefined, { signal: over })
-  }
+/** Resolves when a run of another process has finished an epoch. */
+const reached = async (uniflow: Uniflow.Uniflow, runId: string, epoch: number): Promise<void> => {
+  while ((await uniflow.runs.find({ pipeline: "digits" })).every(({ id }) => id !== runId)) await setTimeout(50)
   for await (const event of uniflow.watch(runId)) {
     if (event._tag === "Metric" && event.key === "loss" && event.index >= epoch) return
   }
 }
 
-const runWords = (runId: string, learningRate: number): ReadonlyArray<string> =>
-  ["run", "digits", "--run-id", runId, "--param", `learningRate=${learningRate}`, "--param", `epochs=${EPOCHS}`]
-
-/** What a run came to, as far as another one must come to the same. */
-const outcome = async (runId: string) => {
+/** What a run came to. */
+const outcome = async (uniflow: Uniflow.Uniflow, runId: string) => {
   const { metrics, artifacts, attempts, steps } = await uniflow.runs.get(runId)
   const curve = await uniflow.runs.metric(runId, "loss")
+  const [load, train] = ["load", "train"].map((name) => steps.find((step) => step.name === name))
   return {
     attempts: attempts.length,
-    decisions: Object.fromEntries(steps.map(({ name, decision }) => [name, decision])),
-    loadedFrom: steps.find(({ name }) => name === "load")?.source,
+    load,
+    train,
     model: artifacts.find(({ name }) => name === "train")?.digest ?? "none",
     metrics: JSON.stringify(metrics),
     epochs: curve.map(({ fromIndex }) => fromIndex).join(" "),
@@ -56,56 +54,107 @@ const outcome = async (runId: string) => {
   }
 }
 
-say("A network learns to read 8,000 handwritten digits. It is killed, resumed and compared.")
+/** A command for the reader to type in the repository's root, having seen that it works. */
+const works = async (command: string): Promise<string> => {
+  const { code, output } = await Command.follow(Command.shell(command, repository))
+  if (code !== 0) throw new Error(`${command} ended with ${code}:\n${output}`)
+  return command
+}
 
-chapter("1. Train, and kill the process in the middle of it")
-const victim = begin(runWords("killed", 0.03))
-const over = new AbortController()
-void victim.ended.then(() => over.abort())
-await reached("killed", KILL_AFTER, over.signal)
-victim.kill("SIGKILL")
-const { signal } = await victim.ended
-happened(`kill -9 ${victim.pid}`)
-const { length: epochsBefore } = await uniflow.runs.metric("killed", "loss")
-claim(
-  `the process died after ${epochsBefore} of ${EPOCHS} epochs`,
-  signal === "SIGKILL" && epochsBefore >= KILL_AFTER && epochsBefore < EPOCHS,
-  () => `it ended with ${signal ?? "an exit of its own"} after ${epochsBefore}`
-)
+const story = async (uniflow: Uniflow.Uniflow, apart: Uniflow.Uniflow): Promise<void> => {
+  say("A network learns to read 8,000 handwritten digits. It is killed, resumed and compared.")
 
-chapter("2. The same command goes on from the last epoch")
-await run(runWords("killed", 0.03))
-await run(["explain", "killed"])
-const resumed = await outcome("killed")
-const notes = (await uniflow.runs.logs("killed", { step: "train" })).map(({ message }) => message)
-claim(`the images were restored, and training went on after epoch ${epochsBefore}`,
-  resumed.attempts === 2 && resumed.decisions["load"] === "restored" && notes.at(-1) === `begins after epoch ${epochsBefore}`,
-  () => `load was ${resumed.decisions["load"]}, and the step says: ${notes.join(", ")}`)
-claim("its loss curve has every epoch once",
-  resumed.epochs === Array.from({ length: EPOCHS }, (_, at) => at + 1).join(" "),
-  () => `it has the epochs ${resumed.epochs}`)
+  chapter("1. Train, and kill the process in the middle of it")
+  const victim = begin(runWords("killed", 0.03))
+  await Promise.race([reached(uniflow, "killed", KILL_AFTER), victim.ended])
+  victim.kill("SIGKILL")
+  const { code, signal } = await victim.ended
+  if (signal !== "SIGKILL") throw new Error(`The run was not killed: it ended by itself, with ${signal ?? code}`)
+  happened(`kill -9 ${victim.pid}`)
+  const done = (await uniflow.runs.metric("killed", "loss")).length
+  claim(`${done} of ${EPOCHS} epochs are done`, done >= KILL_AFTER && done < EPOCHS, () => `there are ${done}`)
 
-chapter("3. A run that nobody kills ends in the same model")
-await run(runWords("untouched", 0.03))
-const untouched = await outcome("untouched")
-say()
-say(`    killed     model ${resumed.model}`)
-say(`    untouched  model ${untouched.model}`)
-claim("both models are the same, to the last bit", resumed.model === untouched.model && resumed.model !== "none", () => "they differ")
-claim("so are all metrics and every point of the loss curve",
-  resumed.metrics === untouched.metrics && resumed.curve === untouched.curve,
-  () => `${resumed.metrics} is not ${untouched.metrics}`)
+  chapter("2. The same command goes on from the last epoch")
+  await run(runWords("killed", 0.03))
+  const explained = await run(["explain", "killed"])
+  const resumed = await outcome(uniflow, "killed")
+  const lines = (await uniflow.runs.logs("killed", { step: "train" })).map(({ message }) => message)
+  // The point of an epoch may be seen just before its checkpoint is durable.
+  const from = [done, done - 1].find((epoch) => lines.at(-1) === `begins after epoch ${epoch}`)
+  claim(
+    "the images were restored, not loaded again",
+    resumed.attempts === 2 && resumed.load?.decision === "restored",
+    () => `load was ${resumed.load?.decision} in attempt ${resumed.attempts}`
+  )
+  claim(
+    `training went on after epoch ${from}, and explain says so`,
+    from !== undefined && explained.includes(`went on from version ${from} of "progress"`),
+    () => `the step says: ${lines.join(", ")}`
+  )
+  claim(
+    "its loss curve has each epoch once",
+    resumed.epochs === Array.from({ length: EPOCHS }, (_, at) => at + 1).join(" "),
+    () => `it has the epochs ${resumed.epochs}`
+  )
 
-chapter("4. A second learning rate takes the loaded images from the first run")
-await run(runWords("slower", 0.01))
-await run(["explain", "slower"])
-const slower = await outcome("slower")
-claim("the images were not loaded again, the network was trained anew",
-  slower.decisions["load"] === "cached" && slower.decisions["train"] === "executed",
-  () => `load was ${slower.decisions["load"]}, train ${slower.decisions["train"]}`)
+  chapter("3. A run that nobody kills ends the same, in a folder of its own")
+  await run(runWords("untouched", 0.03, "--directory", ".uniflow/apart"))
+  const untouched = await outcome(apart, "untouched")
+  say(`\n    killed     model ${resumed.model}\n    untouched  model ${untouched.model}\n`)
+  claim(
+    "it loaded and trained everything by itself",
+    untouched.attempts === 1 && untouched.load?.decision === "executed" && untouched.train?.decision === "executed",
+    () => `load was ${untouched.load?.decision}`
+  )
+  claim("both models are the same, to the last bit", resumed.model === untouched.model && resumed.model !== "none", () => "they differ")
+  claim(
+    "so are all metrics, and every point of the loss curve",
+    resumed.metrics === untouched.metrics && resumed.curve === untouched.curve,
+    () => `${resumed.metrics} is not ${untouched.metrics}`
+  )
 
-chapter("5. Which one was better?")
-await run(["experiment", "compare", "killed", "slower"])
-await uniflow.close()
+  chapter("4. Another learning rate, without loading the images again")
+  await run(runWords("slower", 0.01))
+  await run(["explain", "slower"])
+  const slower = await outcome(uniflow, "slower")
+  claim(
+    "the images came from the first run, the network was trained anew",
+    slower.load?.decision === "cached" && slower.load.source?.runId === "killed" && slower.train?.decision === "executed",
+    () => `load was ${slower.load?.decision}, train ${slower.train?.decision}`
+  )
 
-chapter(`All ${claimed()} claims hold, after ${((performance.now() - begun) / 1000).toFixed(0)} seconds.`)
+  chapter("5. Which one was better?")
+  await run(["experiment", "compare", "killed", "slower"])
+}
+
+/** What to try next, each of it tried. */
+const next: ReadonlyArray<readonly [command: string, why: string]> = [
+  ["npm run uniflow -- experiment list", "all runs"],
+  ["npm run uniflow -- experiment show slower", "everything about one"],
+  ["npm run uniflow -- artifact get slower confusion.csv", "which digits it confuses"],
+  ["npm run uniflow -- run digits -p learningRate=0.02 -p epochs=12", "a run of your own"]
+]
+
+const demo = async (): Promise<void> => {
+  const begun = performance.now()
+  const directory = join(example, ".uniflow")
+  await rm(directory, { recursive: true, force: true })
+  const uniflow = await Uniflow.open({ directory })
+  const apart = await Uniflow.open({ directory: join(directory, "apart") })
+  try {
+    await story(uniflow, apart)
+  } finally {
+    await Promise.all([uniflow.close(), apart.close()])
+  }
+  // The last one would add a run of its own.
+  await Promise.all(next.slice(0, -1).map(([command]) => works(command)))
+  await works(`${next.at(-1)![0]} --dry-run`)
+  chapter(`All ${claimed()} claims hold, after ${((performance.now() - begun) / 1000).toFixed(0)} seconds.`)
+  say("The runs are in examples/digits/.uniflow, the pipeline is examples/digits/src/Digits.ts. Try next:\n")
+  suggest(next)
+}
+
+await demo().catch((error: unknown) => {
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+})
