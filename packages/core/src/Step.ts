@@ -301,12 +301,15 @@ const issuesOf = (name: string, given: Given): Array<string> => {
   return issues
 }
 
+// V8's knob for how many frames a stack has; other engines ignore it.
+const engine = Error as ErrorConstructor & { stackTraceLimit?: number }
+
 /** The stack of the call into this module, without the frames of this module. */
 const callSite = (): string => {
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 12
+  const limit = engine.stackTraceLimit
+  engine.stackTraceLimit = 12
   const stack = new Error().stack ?? ""
-  Error.stackTraceLimit = limit
+  if (limit !== undefined) engine.stackTraceLimit = limit
   return stack.split("\n").slice(4).join("\n")
 }
 

@@ -5,12 +5,12 @@
  * opened before the first use. Close it when it is no longer needed; runs that are under way are interrupted then, and
  * resume later.
  */
-import { Deferred, Effect, type Layer, ManagedRuntime, Stream } from "effect"
+import { Deferred, Effect, type Layer, ManagedRuntime, Result, Stream } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
-import type { Codec } from "./Codec.ts"
+import { type Codec, joinEncoded } from "./Codec.ts"
 import * as Explanation from "./Explanation.ts"
 import * as GarbageCollector from "./GarbageCollector.ts"
-import { canonicalJson } from "./internal/canonicalJson.ts"
+import * as JsonCodec from "./JsonCodec.ts"
 import * as MetricSeries from "./MetricSeries.ts"
 import type * as Pipeline from "./Pipeline.ts"
 import type { PlannedStep } from "./internal/plan.ts"
@@ -120,12 +120,12 @@ interface Running {
   readonly cancel: (why: string) => void
 }
 
+let unlike = 0
+
+/** Equal for equal params; params that are no plain JSON are taken as unlike any others. */
 const keyOf = (params: unknown): string => {
-  try {
-    return canonicalJson(params ?? {})
-  } catch {
-    return ""
-  }
+  const encoded = JsonCodec.codec.encode(params ?? {})
+  return Result.isSuccess(encoded) ? new TextDecoder().decode(joinEncoded(encoded.success)) : `unlike ${unlike++}`
 }
 
 /** Makes the Promise face over layers; they are built at the first use. */
