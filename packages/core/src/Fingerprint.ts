@@ -58,7 +58,7 @@ const differences = <A>(
   for (const name of [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()) {
     const was = Object.hasOwn(before, name) ? before[name] : undefined
     const is = Object.hasOwn(now, name) ? now[name] : undefined
-    if (canonicalJson(was) === canonicalJson(is)) continue
+    if (was === undefined || is === undefined ? was === is : canonicalJson(was) === canonicalJson(is)) continue
     reasons.push({
       component: component(name),
       ...(was === undefined ? {} : { old: shown(was) }),

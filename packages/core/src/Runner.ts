@@ -23,7 +23,7 @@ import { walk } from "./internal/schedule.ts"
 import { Damaged, restored, type StepError, StepRunner } from "./internal/StepRunner.ts"
 import { storedError } from "./internal/storedError.ts"
 import { TrackingBuffer } from "./internal/TrackingBuffer.ts"
-import * as Pipeline from "./Pipeline.ts"
+import type * as Pipeline from "./Pipeline.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import * as RunId from "./RunId.ts"
 import type { ActiveStep, ParamValues, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
@@ -174,7 +174,7 @@ export const make = Effect.gen(function*() {
     if (before.pipeline !== pipeline.name) {
       return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [], otherPipeline: before.pipeline })
     }
-    const changed = params.changes(pipeline, before.id, before.params, decoded.recorded)
+    const changed = yield* params.changes(pipeline, before.id, before.params, decoded.recorded, hasher, secret)
     if (changed !== undefined) return yield* changed
     if (options.seed !== undefined && options.seed !== before.seed) {
       return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [{ param: "seed", was: String(before.seed), is: String(options.seed) }] })
@@ -260,6 +260,7 @@ export const make = Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const now = (): number => clock.currentTimeMillisUnsafe()
     const begun = now()
+    const redact = params.withoutSecrets(prepared.params, environment.redact)
     const experiment = prepared.before?.experiment ?? options.experiment ?? pipeline.experiment
     if (options.mode === "strict" && prepared.before !== undefined) {
       const known = (yield* planOf(pipeline, prepared, options)).filter((step) => step.mismatch)
@@ -291,7 +292,7 @@ export const make = Effect.gen(function*() {
     })
     if (claim.before !== undefined && prepared.before === undefined) {
       // Made by another process since we looked.
-      const changed = params.changes(pipeline, prepared.runId, claim.before.params, prepared.params.recorded)
+      const changed = yield* params.changes(pipeline, prepared.runId, claim.before.params, prepared.params.recorded, hasher, prepared.secretKey)
       if (changed !== undefined || claim.before.pipeline !== pipeline.name || claim.before.seed !== prepared.seed) {
         yield* store.commit({ runId: prepared.runId, token: claim.token }, [
           { _tag: "AttemptEnded", attempt: claim.attempt, status: endedStatus(claim.before.status), endedAtMs: now(), error: claim.before.error, failedStep: claim.before.failedStep }
@@ -303,7 +304,7 @@ export const make = Effect.gen(function*() {
     if (options.automatic === true && crashes >= CRASH_LIMIT) {
       const error = new CrashLoop({ runId: prepared.runId, attempts: crashes })
       yield* store.commit({ runId: prepared.runId, token: claim.token }, [
-        { _tag: "AttemptEnded", attempt: claim.attempt, status: "crashed", endedAtMs: now(), error: storedError(error, environment.redact), failedStep: null }
+        { _tag: "AttemptEnded", attempt: claim.attempt, status: "crashed", endedAtMs: now(), error: storedError(error, redact), failedStep: null }
       ])
       return yield* error
     }
@@ -315,7 +316,7 @@ export const make = Effect.gen(function*() {
       attempt: claim.attempt,
       firstLogSeq: claim.created ? 1 : (yield* lastLogSeq(prepared.runId)) + 1,
       spill,
-      redact: environment.redact
+      redact
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => tracking.close()))
     const session = new RunSession({
@@ -330,7 +331,7 @@ export const make = Effect.gen(function*() {
       tracking,
       history: new History(records),
       now,
-      redact: environment.redact,
+      redact,
       store,
       files,
       artifactStore,
@@ -343,7 +344,7 @@ export const make = Effect.gen(function*() {
           attempt: claim.attempt,
           status,
           endedAtMs: now(),
-          error: error === undefined ? null : storedError(error, environment.redact),
+          error: error === undefined ? null : storedError(error, redact),
           failedStep
         }])))
     const stop = { requested: false }

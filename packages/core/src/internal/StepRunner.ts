@@ -421,7 +421,7 @@ export class StepRunner {
   /** Progress that is no number says nothing, and is not shown. */
   private showProgress(unit: Unit, begun: number, done: number, total: number | undefined, message: string | undefined): void {
     if (!Number.isFinite(done)) return
-    this.showActive(unit, begun, done + 0, total !== undefined && Number.isFinite(total) ? total + 0 : null, message ?? null)
+    this.showActive(unit, begun, done + 0, total !== undefined && Number.isFinite(total) ? total + 0 : null, message === undefined ? null : this.session.redact(message))
   }
 
   /** How often somebody decided that a `once` step runs again. */

@@ -11,15 +11,29 @@ import { canonicalJson } from "./canonicalJson.ts"
 export interface RunParams {
   readonly values: { readonly [name: string]: unknown }
   readonly recorded: ParamValues
+  /** Texts of the secrets among them, which must not be stored. */
+  readonly secrets: ReadonlyArray<string>
 }
 
 const TOO_LONG = 1024 * 1024
 
+/** What `Redacted` values a value holds; refused but for the value itself, because the rest of it would be recorded. */
+const holdsSecret = (value: unknown, seen = new Set<unknown>()): boolean => {
+  if (Redacted.isRedacted(value)) return true
+  if (typeof value !== "object" || value === null || seen.has(value)) return false
+  seen.add(value)
+  const inside = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : Object.values(value)
+  return inside.some((one) => holdsSecret(one, seen))
+}
+
+const secretText = (value: Redacted.Redacted<unknown>): string => {
+  const inner = Redacted.value(value)
+  return typeof inner === "string" ? inner : canonicalJson(inner)
+}
+
 const record = (schema: AnySchema.AnySchema, value: unknown, secret: (text: string) => string): Effect.Effect<Schema.Json, string> => {
-  if (Redacted.isRedacted(value)) {
-    const inner = Redacted.value(value)
-    return Effect.succeed({ $redacted: secret(typeof inner === "string" ? inner : canonicalJson(inner)) })
-  }
+  if (Redacted.isRedacted(value)) return Effect.succeed({ $redacted: secret(secretText(value)) })
+  if (holdsSecret(value)) return Effect.fail("holds a secret inside, which would be recorded with it; make the secret a param of its own")
   const json = AnySchema.isEffectSchema(schema)
     ? Schema.encodeUnknownEffect(Schema.toCodecJson(schema))(value).pipe(Effect.mapError((error) => error.message))
     : Effect.succeed(value)
@@ -42,6 +56,7 @@ export const decode = Effect.fnUntraced(function*(
 ): Effect.fn.Return<RunParams, InvalidInput> {
   const values: Record<string, unknown> = Object.create(null)
   const recorded: Record<string, Schema.Json> = {}
+  const secrets: Array<string> = []
   const issues: Array<string> = []
   const names = Object.keys(pipeline.params)
   for (const name of Object.keys(given)) {
@@ -57,12 +72,13 @@ export const decode = Effect.fnUntraced(function*(
     }
     if (value.success === undefined) continue
     values[name] = value.success
+    if (Redacted.isRedacted(value.success)) secrets.push(secretText(value.success))
     const json = yield* Effect.result(record(schema, value.success, (text) => hasher.keyed(secretKey, text)))
     if (Result.isFailure(json)) issues.push(`param "${name}" ${json.failure}`)
     else Object.defineProperty(recorded, name, { value: json.success, enumerable: true })
   }
   if (issues.length > 0) return yield* new InvalidInput({ what: `Params of pipeline "${pipeline.name}"`, issue: issues.join("; ") })
-  return { values, recorded }
+  return { values, recorded, secrets }
 })
 
 /** Decoded as a member of a struct, so that optional params and defaults work. */
@@ -109,16 +125,51 @@ export const fromRecord = Effect.fnUntraced(function*(
 
 const isRedacted = (json: Schema.Json): boolean => typeof json === "object" && json !== null && !Array.isArray(json) && Object.hasOwn(json, "$redacted")
 
-/** Params that differ from those a run was started with. A param that the run did not know is not another one. */
-export const changes = (pipeline: Pipeline.Any, runId: string, before: ParamValues, now: ParamValues): RunParamsChanged | undefined => {
-  const differing = Object.keys(before)
-    .filter((name) => Object.hasOwn(pipeline.params, name))
-    .filter((name) => canonicalJson(before[name]) !== canonicalJson(Object.hasOwn(now, name) ? now[name] : undefined))
+/**
+ * Params that differ from those a run was started with. One that the run does not know is another one, too, unless it
+ * has the value that it gets by itself: then it is new in the code.
+ */
+export const changes = Effect.fnUntraced(function*(
+  pipeline: Pipeline.Any,
+  runId: string,
+  before: ParamValues,
+  now: ParamValues,
+  hasher: HasherService,
+  secretKey: Uint8Array
+): Effect.fn.Return<RunParamsChanged | undefined> {
+  const was = (name: string): Schema.Json | undefined => (Object.hasOwn(before, name) ? before[name] : undefined)
+  const is = (name: string): Schema.Json | undefined => (Object.hasOwn(now, name) ? now[name] : undefined)
+  const differing: Array<string> = []
+  for (const [name, schema] of Object.entries(pipeline.params)) {
+    if (same(was(name), is(name))) continue
+    if (was(name) === undefined) {
+      const byItself = yield* Effect.result(
+        Effect.flatMap(decodeOne(schema, {}, name), (value) =>
+          value === undefined ? Effect.succeed(undefined) : record(schema, value, (text) => hasher.keyed(secretKey, text)))
+      )
+      if (Result.isSuccess(byItself) && same(byItself.success, is(name))) continue
+    }
+    differing.push(name)
+  }
   return differing.length === 0 ? undefined : new RunParamsChanged({
     runId,
     pipeline: pipeline.name,
-    changes: differing.map((param) => ({ param, was: shown(before[param]), is: Object.hasOwn(now, param) ? shown(now[param]) : "missing" }))
+    changes: differing.map((param) => ({ param, was: told(was(param)), is: told(is(param)) }))
   })
-}
+})
 
-const shown = (json: Schema.Json | undefined): string => json !== undefined && isRedacted(json) ? "a secret" : canonicalJson(json)
+const same = (a: Schema.Json | undefined, b: Schema.Json | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : canonicalJson(a) === canonicalJson(b)
+
+const told = (json: Schema.Json | undefined): string => (json === undefined ? "missing" : shown(json))
+
+const shown = (json: Schema.Json): string => (isRedacted(json) ? "a secret" : canonicalJson(json))
+
+/** Shorter ones could stand anywhere by chance. */
+const SECRET_LENGTH = 4
+
+/** Leaves secrets of a run's params out of a text. */
+export const withoutSecrets = ({ secrets }: RunParams, redact: (text: string) => string): (text: string) => string => {
+  const known = secrets.filter((secret) => secret.length >= SECRET_LENGTH).sort((a, b) => b.length - a.length)
+  return known.length === 0 ? redact : (text) => redact(known.reduce((left, secret) => left.replaceAll(secret, "[redacted]"), text))
+}
