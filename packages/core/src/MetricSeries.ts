@@ -78,7 +78,8 @@ export const bucketsOf = (chunks: ReadonlyArray<PointChunk.Points>, buckets: num
   }
   const filled: Array<Bucket> = []
   for (let at = 0; at < buckets; at++) {
-    if (count[at]! + nans[at]! === 0) continue
+    const some = count[at]! + nans[at]!
+    if (some === 0) continue
     const any = count[at]! > 0
     filled.push({
       fromIndex: from[at]!,

@@ -49,8 +49,9 @@ export const planSteps = Effect.fnUntraced(function*(
     let dependsOn: string | undefined
     for (const [name, input] of Pipeline.inputsOf(step)) {
       const before = planned.get(input)!
-      if (before.record?.output == null) dependsOn ??= input.name
-      else define(inputs, name, before.record.output.digest)
+      const output = before.record?.output ?? undefined
+      if (output === undefined) dependsOn ??= input.name
+      else define(inputs, name, output.digest)
     }
     const outcomes = history.of(step.name)
     const base = { step, dependsOn: undefined, record: undefined, trusted: false, mismatch: false }

@@ -127,6 +127,3 @@ export class Output {
     await Promise.all([this.writeOut, this.stderr.write.bind(this.stderr)].map((write) => new Promise<void>((resolve) => void write("", resolve))))
   }
 }
-
-/** A text without colours. */
-export const plain = (text: string): string => stripVTControlCharacters(text)

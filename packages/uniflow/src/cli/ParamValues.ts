@@ -113,7 +113,13 @@ const readParams = (file: string, cwd: string): { readonly [name: string]: unkno
  */
 export const readRunParams = async (
   pipeline: Pipeline.Any,
-  given: { readonly pairs: ReadonlyArray<string>; readonly file?: string | undefined; readonly cwd: string }
+  given: {
+    readonly pairs: ReadonlyArray<string>
+    readonly file?: string | undefined
+    readonly cwd: string
+    /** Whether params that have no default must be there. */
+    readonly complete?: boolean | undefined
+  }
 ): Promise<{ readonly [name: string]: unknown }> => {
   const pairs = parsePairs("--param", given.pairs)
   const file = given.file === undefined ? {} : readParams(given.file, given.cwd)
@@ -141,5 +147,16 @@ export const readRunParams = async (
     )
     params[name] = await decode(what, attempt)
   }
+  if (given.complete === true) await refuseMissing(pipeline, params)
   return params
+}
+
+const refuseMissing = async (pipeline: Pipeline.Any, params: { readonly [name: string]: unknown }): Promise<void> => {
+  const missing: Array<string> = []
+  for (const [name, schema] of Object.entries(pipeline.params)) {
+    if (Object.hasOwn(params, name)) continue
+    const absent = isEffectSchema(schema) ? Effect.mapError(Schema.decodeUnknownEffect(Schema.Struct({ value: schema }))({}), String) : accepts(schema, undefined)
+    if (Result.isFailure(await Effect.runPromise(Effect.result(absent)))) missing.push(name)
+  }
+  if (missing.length > 0) throw wrong(`Pipeline "${pipeline.name}" needs ${missing.length === 1 ? "the param" : "the params"} ${missing.join(", ")}`, `give ${missing.length === 1 ? "it" : "them"} by ${missing.map((name) => `--param ${name}=…`).join(" ")}`)
 }

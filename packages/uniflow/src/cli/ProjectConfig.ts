@@ -137,7 +137,7 @@ const silenceTypeStripping = (): (() => void) => {
 
 const location = /(?:file:\/\/)?((?:[A-Za-z]:)?[/\\][^\n()]*?):(\d+)(?::\d+)?\)?$/
 
-/** Where an error happened: the first place in its stack that is neither Node's nor a package's. */
+/** Where an error happened: the first place in its stack in the project's own files, else outside of Node and packages. */
 const placeOf = (error: unknown, config: string): string | undefined => {
   const lines = (error instanceof Error ? error.stack ?? "" : "").split("\n")
   const places = lines.flatMap((line) => {
@@ -146,7 +146,8 @@ const placeOf = (error: unknown, config: string): string | undefined => {
     const path = line.includes("file://") ? fileURLToPath(`file://${found[1]!}`) : found[1]!
     return [{ path, line: found[2]! }]
   })
-  const own = places.find(({ path }) => !/[/\\]node_modules[/\\]/.test(path)) ?? places[0]
+  const isOutside = ({ path }: { readonly path: string }): boolean => /[/\\]node_modules[/\\]/.test(path)
+  const own = places.find((one) => one.path.startsWith(dirname(config)) && !isOutside(one)) ?? places.find((one) => !isOutside(one)) ?? places[0]
   if (own === undefined) return undefined
   return own.path === config ? `line ${own.line}` : `${shownPath(own.path)}:${own.line}`
 }

@@ -12,14 +12,16 @@ const sentences: { readonly [component: string]: (reason: Reason) => string } = 
   interrupted: () => "was interrupted before",
   failed: ({ note }) => `failed before${note === undefined ? "" : `: ${note}`}`,
   cache: (reason) => (reason.sourceRun === undefined ? formatReason(reason) : `taken from run ${reason.sourceRun}`),
-  when: () => "its `when` said no"
+  when: () => "its `when` said no",
+  resolved: (reason) => `a person decided: ${reason.new === "output" ? "it took effect" : reason.new === "failed" ? "it did not take effect" : "run it again"}`
 }
 
 /** One reason in one line; not escaped. */
 const describeReason = (reason: Reason): string => {
   const sentence = Object.hasOwn(sentences, reason.component) ? sentences[reason.component] : undefined
   // Only reasons that say nothing beyond their name are put into other words.
-  return shortenHashes(sentence === undefined || reason.old !== undefined || reason.new !== undefined ? formatReason(reason) : sentence(reason))
+  const saysMore = reason.component !== "resolved" && (reason.old !== undefined || reason.new !== undefined)
+  return shortenHashes(sentence === undefined || saysMore ? formatReason(reason) : sentence(reason))
 }
 
 const sayEnough = new Set(["when", "items", "cache"])

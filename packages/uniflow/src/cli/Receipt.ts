@@ -5,7 +5,7 @@
 import { escapeControls, formatCount, formatDuration, formatNumber, paint, type Tone } from "@uniflow/compare"
 import type { RunStatus, RunView } from "@uniflow/core"
 import { lookOfStatus } from "./Look.ts"
-import { errorLines, rootOf } from "./StoredErrorText.ts"
+import { errorLines, isOwn, rootOf } from "./StoredErrorText.ts"
 
 export interface Receipt {
   readonly view: RunView.RunView
@@ -58,7 +58,11 @@ export const shownMetrics = (view: RunView.RunView): ReadonlyArray<readonly [nam
 
 const nextCommands = ({ compareWith, view }: Receipt): ReadonlyArray<readonly [command: string, why: string]> => {
   const { id, status } = view
-  const resumes: ReadonlyArray<readonly [string, string]> = status === "completed" ? [] : [[`uniflow resume ${id}`, "go on from here"]]
+  const resumes: ReadonlyArray<readonly [string, string]> = status === "completed" || status === "running"
+    ? []
+    : view.error?.tag === "OutcomeUnknown"
+    ? [[`uniflow resolve ${id} ${view.failedStep ?? "<step>"} --output <json> | --failed | --rerun`, "say what happened"]]
+    : [[`uniflow resume ${id}`, "go on from here"]]
   return [
     ...resumes,
     [`uniflow experiment show ${id}`, "everything about this run"],
@@ -83,7 +87,7 @@ export const renderReceipt = (receipt: Receipt, options: { readonly color: boole
   const look = lookOfStatus(view.status)
   const lines = [`${tone(look.symbol, look.tone)} ${tone(escapeControls(headline(view.status, receipt)), "strong")}  ${tone(escapeControls(view.id), "faint")}`, countsLine(receipt, tone)]
   if (view.status === "failed" && view.error !== null) {
-    lines.push("", ...errorLines(rootOf(view.error), { tone, frames: 3, lines: 6 }).map((line) => `  ${line}`))
+    lines.push("", ...errorLines(rootOf(view.error), { tone, frames: isOwn(view.error) ? 0 : 3, lines: 6 }).map((line) => `  ${line}`))
   }
   const metrics = shownMetrics(view)
   if (metrics.length > 0) {
@@ -99,6 +103,6 @@ export const renderReceipt = (receipt: Receipt, options: { readonly color: boole
   const commands = nextCommands(receipt)
   const width = Math.max(...commands.map(([command]) => command.length))
   const explained = options.columns === undefined || width + 28 <= options.columns
-  lines.push("", ...commands.map(([command, why]) => `  ${explained ? `${command.padEnd(width)}  ${tone(why, "faint")}` : command}`))
+  lines.push("", ...commands.map(([given, why]) => [escapeControls(given), why] as const).map(([command, why]) => `  ${explained ? `${command.padEnd(width)}  ${tone(why, "faint")}` : command}`))
   return lines.join("\n")
 }

@@ -11,7 +11,7 @@ import { lookOfPhase, lookOfStatus } from "./Look.ts"
 import { describeReasons } from "./Reasons.ts"
 import { shownMetrics } from "./Receipt.ts"
 import { ago } from "./RelativeTime.ts"
-import { errorLines, rootOf } from "./StoredErrorText.ts"
+import { errorLines, isOwn, rootOf } from "./StoredErrorText.ts"
 
 export interface PageOptions extends TableOptions {
   readonly nowMs: number
@@ -122,8 +122,14 @@ const artifactsTable = (view: View): Table => ({
   }))
 })
 
-const nextCommands = ({ id, status }: View): ReadonlyArray<string> => [
-  ...(status === "completed" ? [] : status === "running" ? [`uniflow watch ${id}`] : [`uniflow resume ${id}`]),
+const nextCommands = ({ error, failedStep, id, status }: View): ReadonlyArray<string> => [
+  ...(status === "completed"
+    ? []
+    : status === "running"
+    ? [`uniflow watch ${id}`]
+    : error?.tag === "OutcomeUnknown"
+    ? [`uniflow resolve ${id} ${failedStep ?? "<step>"} --output <json> | --failed | --rerun`]
+    : [`uniflow resume ${id}`]),
   `uniflow explain ${id}`,
   `uniflow artifact list ${id}`
 ]
@@ -139,7 +145,7 @@ export const renderPage = (view: View, options: PageOptions): string => {
   const inner = { ...options, columns: options.columns === undefined ? undefined : options.columns - 2 }
   const table = (content: Table): string => (content.rows.length === 0 ? "" : renderTable(content, inner).replace(/^(?=.)/gm, "  "))
   section("", `${tone(look.symbol, look.tone)} ${tone(escapeControls(view.id), "strong")}  ${escapeControls(view.pipeline)}  ${tone(view.status, look.tone)}${view.failedStep === null ? "" : ` at step ${escapeControls(view.failedStep)}`}\n\n${table(heading(view, options))}`)
-  section("Error", view.error === null ? "" : errorLines(rootOf(view.error), { tone, frames: 8, lines: 20 }).map((line) => `  ${line}`).join("\n"))
+  section("Error", view.error === null ? "" : errorLines(rootOf(view.error), { tone, frames: isOwn(view.error) ? 0 : 8, lines: 20 }).map((line) => `  ${line}`).join("\n"))
   section("Params", table(facts(Object.entries(view.params).map(([name, value]) => [name, json(value)]))))
   section("Metrics", table(metricsTable(view)))
   section("Steps", table(stepsTable(view)))

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import process from "node:process"
+import type * as Sqlite from "node:sqlite"
 import { SqliteRunStore } from "@uniflow/node"
 
 /** A number of things and their bytes. */
@@ -62,7 +63,7 @@ const artifactsOf = async (objects: string): Promise<Amount> => {
 }
 
 /** Node's SQLite, without the warning that Node 22 prints about it. */
-const sqlite = (): typeof import("node:sqlite") => {
+const sqlite = (): typeof Sqlite => {
   const warn = process.emitWarning
   process.emitWarning = () => {}
   try {

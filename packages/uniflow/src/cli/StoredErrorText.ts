@@ -19,6 +19,9 @@ export interface ErrorTextOptions {
 /** What a step threw, without the error that says that the step failed. */
 export const rootOf = (error: StoredError): StoredError => (error.tag === "StepFailed" || error.name === "StepFailed" ? error.cause ?? error : error)
 
+/** Whether the error is UniFlow's own: its message says all, and its stack nothing. */
+export const isOwn = (error: StoredError): boolean => error.tag !== undefined && error.tag !== "StepFailed"
+
 const place = (path: string): string => {
   const below = relative(process.cwd(), path)
   return below !== "" && !below.startsWith("..") && !isAbsolute(below) ? below : path

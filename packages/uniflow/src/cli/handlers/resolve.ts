@@ -1,5 +1,5 @@
 import { escapeControls } from "@uniflow/compare"
-import { Resolution } from "@uniflow/core"
+import type { Resolution } from "@uniflow/core"
 import type { Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"

@@ -31,7 +31,7 @@ export const run: Handler<RunInput> = async (input, context) => {
   if (input.runId !== undefined) await Effect.runPromise(RunId.check(input.runId))
   const config = await loadConfig(context.cwd, context.config)
   const pipeline = pipelineOf(config, input.pipeline)
-  const params = await readRunParams(pipeline, { pairs: input.param, file: input.params, cwd: context.cwd })
+  const params = await readRunParams(pipeline, { pairs: input.param, file: input.params, cwd: context.cwd, complete: true })
   const options: Options = {
     params,
     runId: input.runId,
