@@ -3,7 +3,6 @@
  *
  * With `--json` stdout holds nothing but JSON: whatever a config or a step prints by itself goes to stderr then.
  */
-import { stripVTControlCharacters } from "node:util"
 import process from "node:process"
 import { paint, type Tone } from "@uniflow/compare"
 import { ExitCode } from "./ExitCode.ts"
