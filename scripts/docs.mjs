@@ -129,8 +129,8 @@ for (const { slug, snippets } of all) {
     for (const [name, code] of files) write(join(base, "types", slug, String(set), name), code)
   }
   for (const [at, snippet] of snippets.entries()) {
+    snippet.file = snippet.options.file ?? (snippet.language === "ts" ? `snippet-${at + 1}.ts` : undefined)
     if (snippet.language !== "ts") continue
-    snippet.file = snippet.options.file ?? `snippet-${at + 1}.ts`
     if (files.has(snippet.file)) {
       flush()
       set++
@@ -157,7 +157,7 @@ for (const { path, slug, snippets } of all) {
       else if (!matches(code, last)) fail(where, `it was printed:\n${last}`)
       continue
     }
-    if (language === "ts" && file.endsWith(".ts")) write(join(project, file), code)
+    if (file !== undefined) write(join(project, file), code)
     if (options.types) continue
     const programs = language === "ts"
       ? [file.endsWith(".test.ts")
