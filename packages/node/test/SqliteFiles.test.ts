@@ -292,11 +292,13 @@ describe("outputs that stand in their steps' rows", () => {
         }))
       }
       expect(unsettled()).toBeLessThanOrEqual(3 * 130)
+      const before = unsettled()
       yield* Effect.scoped(Effect.gen(function*() {
         const { commit, end } = yield* claim(store, "middling")
         yield* commit(...some("middling", range(1, 40)))
         yield* end
       }))
+      expect(unsettled()).toBeLessThanOrEqual(before)
       const long = yield* claim(store, "long")
       yield* long.commit(...some("long", range(10, 600)))
       yield* long.commit(...some("long", [5, 7, 6]))
