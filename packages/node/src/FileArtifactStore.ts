@@ -9,7 +9,7 @@
  * refreshed it meanwhile; readers find it there too, and what a killed remover left there is put back.
  * Many processes may use one folder at once. At most 8 values are written or loaded at a time in one process.
  */
-import type { Stats } from "node:fs"
+import { readFileSync, type Stats } from "node:fs"
 import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import {
@@ -25,7 +25,7 @@ import {
   StoreError,
   type StoredObject
 } from "@uniflow/core"
-import { Clock, Effect, Layer, Option, Semaphore, Stream } from "effect"
+import { Clock, Effect, Layer, Option, Result, Semaphore, Stream } from "effect"
 import { asFileError, type FileError, storeErrorOf } from "./internal/fileErrors.ts"
 import { makeFolder, operate, syncFolder, unlessMissing, withFile } from "./internal/fileOperations.ts"
 import { eachPiece, gather, pieceBytes, readInto, writePiece } from "./internal/filePieces.ts"
@@ -321,6 +321,21 @@ export const make = Effect.fnUntraced(function*(options: FileArtifactStoreOption
     return loaded
   })
 
+  /** Without waiting, and so without a look at the trash: what is on its way out is missing. */
+  const getNow = (digest: string): Result.Result<Uint8Array, CorruptArtifact | StoreError> => {
+    if (!isDigest(digest)) return Result.fail(corrupt(digest, "it is not in the store"))
+    let bytes: Uint8Array
+    try {
+      bytes = readFileSync(pathOf(digest))
+    } catch (cause) {
+      const error = asFileError(cause)
+      return Result.fail(error.code === "ENOENT" ? corrupt(digest, "it is not in the store") : reading(digest)(error))
+    }
+    return hasher.bytes(bytes) === digest
+      ? Result.succeed(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      : Result.fail(corrupt(digest, wrongHash(bytes.length)))
+  }
+
   const stream = (digest: string): Stream.Stream<Uint8Array, CorruptArtifact | StoreError> =>
     Stream.unwrap(Effect.gen(function*() {
       const file = yield* openObject(digest)
@@ -388,7 +403,7 @@ export const make = Effect.fnUntraced(function*(options: FileArtifactStoreOption
     })
   ).pipe(Stream.mapError(storeErrorOf(`The artifacts in ${objects} cannot be listed`)))
 
-  return { put, get, stream, size, remove, list }
+  return { put, get, getNow, stream, size, remove, list }
 })
 
 const wrongHash = (sizeBytes: number): string =>
