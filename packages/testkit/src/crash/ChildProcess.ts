@@ -38,12 +38,20 @@ export interface ChildOptions {
 
 const program = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url))
 
+/** This process's own export conditions: what it was started with as one argument or as two. */
+const conditions = (): ReadonlyArray<string> => {
+  const args = process.execArgv
+  return args.flatMap((arg, n) => {
+    if (arg.startsWith("--conditions=")) return [arg]
+    return (arg === "--conditions" || arg === "-C") && args[n + 1] !== undefined ? [`--conditions=${args[n + 1]}`] : []
+  })
+}
+
 const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Said))
 
 /** Starts a process that works on a target. */
 export const start = (request: ChildRequest, { cache, limitMs = 60_000 }: ChildOptions): ChildProcess => {
-  const conditions = process.execArgv.filter((arg) => arg.startsWith("--conditions"))
-  const child = spawn(process.execPath, [...conditions, program, JSON.stringify(request)], {
+  const child = spawn(process.execPath, [...conditions(), program, JSON.stringify(request)], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: "" }
   })

@@ -3,7 +3,7 @@
  * left are held against each other, and every contradiction is told.
  */
 import { differences } from "../internal/differences.ts"
-import { inputsOf, RUNS } from "./CrashWorkload.ts"
+import { inputsOf, isAttemptKey, RUNS } from "./CrashWorkload.ts"
 import type { ExpectedLine } from "./ExpectedLog.ts"
 import type { Observation } from "./Observation.ts"
 import { type AddressPortrait, isCompleted, type RunPortrait } from "./RunPortrait.ts"
@@ -28,20 +28,44 @@ const entries = (step: string): number => step === "flaky" ? 2 : 1
 
 const stepOf = (address: string): string => address.split("[")[0]!
 
-const withoutLines = ({ lines: _, ...rest }: AddressPortrait) => rest
+/**
+ * Puts the series of single attempts together, by index. Attempts differ between runs; what they logged together does
+ * not, and a point that was logged by an attempt that had to be repeated would stand there twice.
+ */
+const joinAttempts = ({ checkpoints, lines: _, series, ...rest }: AddressPortrait) => {
+  const own = series.filter(({ key }) => isAttemptKey(key))
+  const points = own.flatMap(({ indexes, values }) => Array.from(indexes, (index, i) => ({ index, value: values[i] })))
+  return {
+    ...rest,
+    series: series.filter(({ key }) => !isAttemptKey(key)),
+    attempts: points.sort((a, b) => a.index - b.index),
+    checkpoints: checkpoints.map(({ position, ...checkpoint }) => {
+      const counts = Object.entries(position.points)
+      return {
+        ...checkpoint,
+        ...position,
+        points: Object.fromEntries(counts.filter(([key]) => !isAttemptKey(key))),
+        attempts: counts.reduce((sum, [key, { count }]) => isAttemptKey(key) ? sum + count : sum, 0)
+      }
+    })
+  }
+}
 
 /** Where a completed address differs from the same in an uninterrupted run. */
 const addressDifferences = (where: string, expected: AddressPortrait | undefined, actual: AddressPortrait): ReadonlyArray<string> => {
   if (expected === undefined) return [`${where} is not part of an uninterrupted run`]
   // A step that went on from a checkpoint logs its later lines only.
   const lines = actual.checkpoints.length === 0 ? expected.lines : expected.lines.slice(expected.lines.length - actual.lines.length)
-  return [...differences(withoutLines(expected), withoutLines(actual), where), ...differences(lines, actual.lines, `${where}.lines`)]
+  return [...differences(joinAttempts(expected), joinAttempts(actual), where), ...differences(lines, actual.lines, `${where}.lines`)]
 }
 
 /** Where the points and checkpoints of an unfinished address are not the beginning of what they will be. */
 const unfinishedDamage = (where: string, expected: AddressPortrait | undefined, actual: AddressPortrait): ReadonlyArray<string> => {
   const found: Array<string> = []
+  const attempts = joinAttempts(actual).attempts
+  found.push(...differences(expected === undefined ? [] : joinAttempts(expected).attempts.slice(0, attempts.length), attempts, `${where}.attempts`))
   for (const series of actual.series) {
+    if (isAttemptKey(series.key)) continue
     const whole = expected?.series.find(({ generation, key }) => generation === series.generation && key === series.key)
     if (whole === undefined) found.push(`${where} has points of ${series.key} that an uninterrupted run does not have`)
     else {

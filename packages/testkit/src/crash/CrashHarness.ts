@@ -32,6 +32,8 @@ export interface CrashOptions {
   readonly races?: number | undefined
   /** Whether a stopped holder is superseded and woken again; takes one lease. Default true. */
   readonly stops?: boolean | undefined
+  /** Whether the folders of sessions in which something was wrong stay, to be looked at. Default true. */
+  readonly keep?: boolean | undefined
   /** Called with what happens, in a line. */
   readonly onProgress?: ((line: string) => void) | undefined
 }
@@ -72,7 +74,7 @@ const pool = async <A>(tasks: Iterable<() => Promise<A>>, parallel: number): Pro
 
 /** Kills until `kills` is reached; the report tells everything that was wrong. Rejects when nothing can be tried at all. */
 export const crash = async (options: CrashOptions): Promise<CrashReport> => {
-  const { onProgress = () => {}, parallel = availableParallelism(), races = 20, seed, stops = true } = options
+  const { keep = true, onProgress = () => {}, parallel = availableParallelism(), races = 20, seed, stops = true } = options
   const begun = performance.now()
   const target = await load(options.target)
   const root = await mkdtemp(join(tmpdir(), "uniflow-crash-"))
@@ -101,7 +103,8 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
     expectedLines += outcome.lines
     for (const point of outcome.hit) hit.add(point)
     violations.push(...outcome.violations)
-    for (const { kind, what } of outcome.violations) onProgress(`${kind}: ${what}`)
+    for (const { kind, what } of outcome.violations.slice(0, 3)) onProgress(`${kind}: ${what}`)
+    if (outcome.violations.length > 3) onProgress(`… and ${outcome.violations.length - 3} more of this session`)
     if (step > 0) onProgress(`${kills} kills, ${hit.size} of ${target.faultPoints.length} points, ${violations.length} violations`)
     return outcome
   }
@@ -139,7 +142,7 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
   violations.push(...await holders)
 
   const counted = (kind: Violation["kind"]): number => violations.filter((violation) => violation.kind === kind).length
-  if (violations.length === 0) await rm(root, { recursive: true, force: true })
+  if (violations.length === 0 || !keep) await rm(root, { recursive: true, force: true })
   return {
     target: target.name,
     seed,

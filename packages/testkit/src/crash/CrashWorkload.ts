@@ -17,8 +17,12 @@ export const RUNS = ["first", "second"] as const
 /** The run that is removed when it is completed. */
 export const SCRAP = "scrap"
 
-const EPOCHS = 12
-const POINTS_PER_EPOCH = 512
+const EPOCHS = 6
+const POINTS_PER_EPOCH = 5000
+const BEATS = 30
+
+/** Series that tell which attempt logged a point: together they hold the same points whatever happened. */
+export const isAttemptKey = (key: string): boolean => key.startsWith("attempt ")
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -31,6 +35,7 @@ type Told = Pick<StepContext, "runId" | "step" | "attempt">
 const pipelinesOf = (log: ExpectedLog) => {
   const at = ({ attempt, runId, step }: Told) => ({ run: runId, address: step, attempt })
   const begin = (context: Told): void => log.write({ event: "begin", ...at(context) })
+  const byAttempt = ({ attempt, metrics }: StepContext, index: number): void => metrics.log({ [`attempt ${attempt}`]: index }, { index })
   const rate = { rate: Schema.Number }
 
   const small = Step.make("small", {
@@ -47,6 +52,7 @@ const pipelinesOf = (log: ExpectedLog) => {
     cache: true,
     run: async (context) => {
       begin(context)
+      byAttempt(context, 0)
       const { digest } = await context.artifacts.put("loaded.bin", bytesOf(20_000, 3))
       log.write({ event: "put", ...at(context), name: "loaded.bin", digest })
       context.metrics.log({ rows: 5000 })
@@ -115,6 +121,7 @@ const pipelinesOf = (log: ExpectedLog) => {
       const { id } = context.item
       context.metrics.log({ norm: context.random.normal() })
       context.log(`item ${id}`)
+      byAttempt(context, id)
       await pause(4)
       return id % 3 === 0 ? { vector: numbers(3000, id + 1) } : { vector: numbers(8, id + 1), drawn: context.random.next() }
     }
@@ -133,11 +140,15 @@ const pipelinesOf = (log: ExpectedLog) => {
       loaded("model", kept?.epoch ?? 0)
       let { epoch, weights } = kept ?? { epoch: 0, weights: Array.from({ length: 40 }, () => random.normal()) }
       while (epoch < params.epochs) {
-        for (let i = 0; i < POINTS_PER_EPOCH; i++) metrics.log({ loss: random.next() + inputs.data[i]! })
+        byAttempt(context, epoch)
+        for (let i = 0; i < POINTS_PER_EPOCH; i++) {
+          metrics.log({ loss: random.next() + inputs.data[i]! })
+          if (i === POINTS_PER_EPOCH >> 1) await pause(50)
+        }
         weights = weights.map((weight) => weight + params.rate * random.normal())
         metrics.log({ weight: weights[0]! }, { index: epoch * 10 })
         context.progress(++epoch, params.epochs)
-        await pause(35)
+        await pause(50)
         if (epoch % 3 === 0) {
           await checkpoint.save("snapshot", { epoch, all: numbers(4000, epoch) })
           saved("snapshot", epoch / 3)
@@ -151,6 +162,20 @@ const pipelinesOf = (log: ExpectedLog) => {
     }
   })
 
+  // Long enough for points to be recorded before they are final.
+  const slow = Step.make("slow", {
+    version: "1",
+    inputs: { small },
+    run: async (context) => {
+      begin(context)
+      for (let beat = 0; beat < BEATS; beat++) {
+        byAttempt(context, beat)
+        await pause(20)
+      }
+      return "slow"
+    }
+  })
+
   const report = Step.make("report", {
     version: "1",
     inputs: { train, flaky },
@@ -158,6 +183,7 @@ const pipelinesOf = (log: ExpectedLog) => {
       Effect.gen(function*() {
         begin(context)
         const tracker = yield* Tracker
+        yield* tracker.metrics({ [`attempt ${context.attempt}`]: 0 }, { index: 0 })
         const put = Effect.fnUntraced(function*(name: string, content: Parameters<typeof tracker.artifact>[1]) {
           const { digest } = yield* tracker.artifact(name, content)
           log.write({ event: "put", ...at(context), name, digest })
@@ -174,7 +200,7 @@ const pipelinesOf = (log: ExpectedLog) => {
 
   const total = Step.make("total", {
     version: "1",
-    inputs: { big, embed, report, nothing },
+    inputs: { big, embed, report, nothing, slow },
     params: rate,
     run: (context) => {
       begin(context)

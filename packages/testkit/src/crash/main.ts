@@ -1,5 +1,6 @@
 /**
- * `node main.ts --target <module> [--kills 1000] [--seed n] [--parallel n] [--races n] [--no-stops]`
+ * `node main.ts --target <module> [--kills 1000] [--seed n] [--parallel n] [--races n] [--no-stops]
+ * [--points a,b]`
  *
  * Progress as lines, then the report as one JSON object; exit code 0 only when nothing was wrong.
  */
@@ -16,7 +17,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 2 ** 31) },
     parallel: { type: "string" },
     races: { type: "string", default: "20" },
-    stops: { type: "boolean", default: true }
+    stops: { type: "boolean", default: true },
+    points: { type: "string" }
   },
   allowNegative: true
 })
@@ -42,6 +44,7 @@ const { violations, ...report } = await crash({
   parallel: values.parallel === undefined ? undefined : numberOf("parallel", values.parallel),
   races: numberOf("races", values.races),
   stops: values.stops,
+  points: values.points?.split(","),
   onProgress: (line) => console.log(`crash: ${line}`)
 })
 for (const { kind, what } of violations.filter(({ kind }) => kind === "unhit")) console.log(`crash: ${kind}: ${what}`)
