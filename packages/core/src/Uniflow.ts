@@ -5,12 +5,12 @@
  * opened before the first use. Close it when it is no longer needed; runs that are under way are interrupted then, and
  * resume later.
  */
-import { Deferred, Effect, type Layer, ManagedRuntime, Result, Stream } from "effect"
+import { Deferred, Effect, Equal, type Layer, ManagedRuntime, Stream } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
-import { type Codec, joinEncoded } from "./Codec.ts"
+import type { Codec } from "./Codec.ts"
 import * as Explanation from "./Explanation.ts"
 import * as GarbageCollector from "./GarbageCollector.ts"
-import * as JsonCodec from "./JsonCodec.ts"
+import * as Lease from "./Lease.ts"
 import * as MetricSeries from "./MetricSeries.ts"
 import type * as Pipeline from "./Pipeline.ts"
 import type { PlannedStep } from "./internal/plan.ts"
@@ -115,17 +115,10 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
 interface Running {
   readonly handle: RunHandle<Pipeline.Any>
   readonly pipeline: Pipeline.Any
-  readonly params: string
+  readonly params: unknown
+  readonly seed: number | undefined
   readonly settled: Promise<void>
   readonly cancel: (why: string) => void
-}
-
-let unlike = 0
-
-/** Equal for equal params; params that are no plain JSON are taken as unlike any others. */
-const keyOf = (params: unknown): string => {
-  const encoded = JsonCodec.codec.encode(params ?? {})
-  return Result.isSuccess(encoded) ? new TextDecoder().decode(joinEncoded(encoded.success)) : `unlike ${unlike++}`
 }
 
 /** Makes the Promise face over layers; they are built at the first use. */
@@ -135,41 +128,43 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
 }): Uniflow<S> => {
   const runtime = ManagedRuntime.make(layer)
   const runPromise = <A, E2>(effect: Effect.Effect<A, E2, Services | S>): Promise<A> => runtime.runPromise(effect)
-  const running = new Map<string, Running>()
+  const running = new Set<Running>()
   const active = new Set<string>()
 
   const begin = (pipeline: Pipeline.Any, options: StartOptions<Pipeline.Any>, resumes: boolean): RunHandle<Pipeline.Any> => {
     const id = options.runId ?? RunId.make(Date.now())
-    const params = resumes ? "" : keyOf(options.params)
-    const same = running.get(id)
-    if (same !== undefined && same.pipeline === pipeline && (resumes || same.params === params)) return same.handle
+    // As they are now: whoever gave them may go on to change them.
+    const params = { ...(options.params as object | undefined) }
+    for (const one of running) {
+      const same = one.handle.id === id && one.pipeline === pipeline && (options.seed === undefined || options.seed === one.seed)
+      if (same && (resumes || Equal.equals(one.params, params))) return one.handle
+    }
     const cancel = Deferred.makeUnsafe<string>()
     const stop = (why: string): void => void Deferred.doneUnsafe(cancel, Effect.succeed(why))
     const abort = (): void => stop("its signal was aborted")
     const { signal, resume: _, ...rest } = options
     if (signal?.aborted === true) abort()
     else signal?.addEventListener("abort", abort, { once: true })
-    let taken: () => void = () => {}
-    const started = new Promise<void>((resolve) => (taken = resolve))
-    const given = { ...rest, runId: id, cancel, onStart: () => taken() }
+    let taken: (taken: boolean) => void = () => {}
+    const started = new Promise<boolean>((resolve) => (taken = resolve))
+    const given = { ...rest, runId: id, cancel, onStart: () => taken(true) }
     const work = Effect.flatMap(Runner, (runner) =>
       // What the steps require was checked where the pipeline was given; here any pipeline is run.
-      (resumes ? runner.resume(pipeline, id, given) : runner.run(pipeline, options.params, given)) as Effect.Effect<RunResult<Pipeline.Any>, unknown>)
+      (resumes ? runner.resume(pipeline, id, given) : runner.run(pipeline, params, given)) as Effect.Effect<RunResult<Pipeline.Any>, unknown>)
     if (active.size === 0) hooks?.onActive?.(true)
     active.add(id)
     const result = runPromise(work)
     const settled = result.then(() => {}, () => {}).then(() => {
-      taken()
+      taken(false)
       signal?.removeEventListener("abort", abort)
-      if (running.get(id)?.settled === settled) {
-        running.delete(id)
-        active.delete(id)
-        if (active.size === 0) hooks?.onActive?.(false)
-      }
+      running.delete(entry)
+      if ([...running].some((one) => one.handle.id === id)) return
+      active.delete(id)
+      if (active.size === 0) hooks?.onActive?.(false)
     })
     const events = async function*(): AsyncGenerator<RunEvent> {
-      await started
-      yield* iterate(Stream.toAsyncIterableEffect(watch(id)))
+      // Where nothing was begun nothing happens; the result says why.
+      if (await started) yield* iterate(Stream.toAsyncIterableEffect(watch(id)))
     }
     const handle: RunHandle<Pipeline.Any> = {
       id,
@@ -180,7 +175,8 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
         return settled
       }
     }
-    running.set(id, { handle, pipeline, params, settled, cancel: stop })
+    const entry: Running = { handle, pipeline, params, seed: options.seed, settled, cancel: stop }
+    running.add(entry)
     return handle
   }
 
@@ -191,11 +187,11 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
   const lastFailed = (pipeline: Pipeline.Any): Promise<string> =>
     runPromise(Effect.gen(function*() {
       const store = yield* RunStore
-      const found = yield* store.runs({ pipeline: pipeline.name, status: ["failed", "interrupted", "crashed", "running"], limit: 1 })
-      if (found[0] === undefined) {
-        return yield* new RunNotFound({ runId: "last-failed", hint: `Pipeline "${pipeline.name}" has no run that failed or was interrupted.` })
+      for (const run of yield* store.runs({ pipeline: pipeline.name, status: ["failed", "interrupted", "crashed", "running"], limit: 1000 })) {
+        // One that somebody works on has not failed.
+        if (run.holder === null || (yield* Lease.judge(run, run.holder)) !== "held") return run.id
       }
-      return found[0].id
+      return yield* new RunNotFound({ runId: "last-failed", hint: `Pipeline "${pipeline.name}" has no run that failed or was interrupted.` })
     }))
 
   const run = async (pipeline: Pipeline.Any, options: StartOptions<Pipeline.Any>, resumes: boolean): Promise<RunResult<Pipeline.Any>> => {
@@ -207,7 +203,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
   }
 
   const interrupt = async (why: string): Promise<void> => {
-    const all = [...running.values()]
+    const all = [...running]
     for (const one of all) one.cancel(why)
     await Promise.all(all.map(({ settled }) => settled))
   }

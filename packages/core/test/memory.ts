@@ -80,7 +80,7 @@ export const ending = Effect.fnUntraced(function*(runId: string) {
 
 /** A process that takes every other one for dead, or for alive. */
 export const processThatSees = (others: "dead" | "alive", nonce = "another") => ({
-  self: { nonce, host: "elsewhere", pid: 4711, bootId: "", pidNamespace: "", processStart: "" },
+  self: { nonce, host: "elsewhere", pid: 4711, bootId: "boot", pidNamespace: "", processStart: "" },
   look: () => Effect.succeed(others),
   monotonicMs: () => 0
 })
