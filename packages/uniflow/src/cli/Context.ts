@@ -5,17 +5,9 @@
 import type { Uniflow } from "../Uniflow.ts"
 import type { ExitCode } from "./ExitCode.ts"
 import type { Output } from "./Output.ts"
-import type { ProjectConfig } from "./ProjectConfig.ts"
 
 /** UniFlow as commands use it: with whatever services the config gives. */
 export type AnyUniflow = Uniflow<unknown>
-
-export interface OpenRequest {
-  /** The config, where the command has loaded one. */
-  readonly config?: ProjectConfig | undefined
-  /** Whether a folder that does not exist may be made; without it reading a store that is not there gives undefined. */
-  readonly create: boolean
-}
 
 export interface Context {
   readonly output: Output
@@ -24,9 +16,8 @@ export interface Context {
   /** The file that was given by `--config`. */
   readonly config: string | undefined
   readonly cwd: string
+  /** Of this package. */
   readonly version: string
-  /** Replaces the store on this machine; for tests. */
-  readonly open?: ((request: OpenRequest) => Promise<AnyUniflow>) | undefined
 }
 
 /** The body of a command: does the work and tells how it ended. Errors are thrown. */

@@ -4,7 +4,7 @@
  * Metrics and progress come in floods; of them each step tells the newest at most once a second, and the last ones
  * before its outcome. Items of a map are counted likewise; those that fail are told one by one.
  */
-import { escapeControls, formatDuration, formatNumber } from "@uniflow/compare"
+import { escapeControls, formatCount, formatDuration, formatNumber } from "@uniflow/compare"
 import type { RunEvent } from "@uniflow/core"
 import { describeReasons } from "./Reasons.ts"
 
@@ -20,7 +20,7 @@ const time = (atMs: number): string => {
 interface Waiting {
   readonly metrics: Map<string, { readonly value: number; readonly index: number }>
   progress: string | undefined
-  items: { decided: number; running: number } | undefined
+  items: number | undefined
   toldAtMs: number
 }
 
@@ -67,7 +67,7 @@ export class PlainProgress {
     if (bracket >= 0) {
       const step = event.step.slice(0, bracket)
       const waiting = this.of(step)
-      waiting.items = { decided: (waiting.items?.decided ?? 0) + 1, running: 0 }
+      waiting.items = (waiting.items ?? 0) + 1
       if (failed) this.say(event.atMs, `${event.step}  failed${why}`)
       return this.flush(step, nowMs, false)
     }
@@ -89,7 +89,7 @@ export class PlainProgress {
     if (waiting === undefined || (!now && nowMs - waiting.toldAtMs < EVERY_MS)) return
     const parts = [
       ...(waiting.progress === undefined ? [] : [waiting.progress]),
-      ...(waiting.items === undefined ? [] : [`${formatNumber(waiting.items.decided)} items`]),
+      ...(waiting.items === undefined ? [] : [formatCount(waiting.items, "item")]),
       ...[...waiting.metrics].map(([key, { value }]) => `${key} ${formatNumber(value, 4)}`)
     ]
     if (parts.length === 0) return

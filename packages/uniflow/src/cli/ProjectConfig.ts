@@ -116,6 +116,14 @@ export const pipelineOf = (config: ProjectConfig, name: string | undefined): Pip
   return found
 }
 
+/** Refuses names of steps that the pipeline does not have, before anything is opened. */
+export const checkSteps = (pipeline: Pipeline.Any, flag: string, names: ReadonlyArray<string>): void => {
+  const known = pipeline.steps.map((step) => step.name)
+  for (const name of names) {
+    if (!known.includes(name)) throw new ConfigError(`${flag} ${name}: pipeline "${pipeline.name}" has no step "${name}". ${suggest(name, known, "steps")}`)
+  }
+}
+
 /** A path as people read it: relative where it is below the working directory. */
 export const shownPath = (path: string): string => {
   const below = relative(process.cwd(), path)

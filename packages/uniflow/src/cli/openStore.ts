@@ -8,40 +8,15 @@ import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { UniflowDirectory } from "@uniflow/node"
 import { Effect } from "effect"
-import { open as openUniflow } from "../Uniflow.ts"
+import { open } from "../Uniflow.ts"
 import type { AnyUniflow, Context } from "./Context.ts"
 import { directoryOf, loadDirectoryConfig, type ProjectConfig } from "./ProjectConfig.ts"
 
-/** The folder that a command uses: the option to open it with, its path and the reason. */
-export const directoryFor = async (context: Context, config: ProjectConfig | undefined) => {
+/** The folder that a command uses: its path, and the reason in a sentence. */
+export const directoryFor = async (context: Context, config: ProjectConfig | undefined): Promise<{ readonly path: string; readonly why: string }> => {
   const directory = context.directory === undefined ? directoryOf(config) : resolve(context.cwd, context.directory)
   const { path, why } = await Effect.runPromise(UniflowDirectory.make({ directory, cwd: context.cwd }))
-  const reason = directory === undefined ? why : context.directory === undefined ? `${config!.path} names it` : "it was given by --directory"
-  return { directory, path, why: reason }
-}
-
-/** Opens the store for a command that runs pipelines. */
-export const withConfig = async <A>(context: Context, config: ProjectConfig, use: (uniflow: AnyUniflow) => Promise<A>): Promise<A> => {
-  const uniflow = context.open === undefined
-    ? await openUniflow<unknown, unknown>({ directory: (await directoryFor(context, config)).directory, layer: config.layer, handleSignals: false })
-    : await context.open({ config, create: true })
-  try {
-    return await use(uniflow)
-  } finally {
-    await uniflow.close()
-  }
-}
-
-/** Opens the store for a command that needs no code; `missing` answers where nothing was ever recorded. */
-export const withStore = async <A>(context: Context, use: (uniflow: AnyUniflow) => Promise<A>, missing: (path: string) => Promise<A>): Promise<A> => {
-  if (context.open === undefined) {
-    const config = await loadDirectoryConfig(context.cwd, context.config)
-    const { directory, path } = await directoryFor(context, config)
-    if (!existsSync(path)) return missing(path)
-    const uniflow: AnyUniflow = await openUniflow<unknown>({ directory, handleSignals: false })
-    return using(uniflow, use)
-  }
-  return using(await context.open({ create: false }), use)
+  return { path, why: directory === undefined ? why : context.directory === undefined ? `${config!.path} names it` : "it was given by --directory" }
 }
 
 const using = async <A>(uniflow: AnyUniflow, use: (uniflow: AnyUniflow) => Promise<A>): Promise<A> => {
@@ -50,4 +25,16 @@ const using = async <A>(uniflow: AnyUniflow, use: (uniflow: AnyUniflow) => Promi
   } finally {
     await uniflow.close()
   }
+}
+
+/** Opens the store for a command that runs pipelines. */
+export const withConfig = async <A>(context: Context, config: ProjectConfig, use: (uniflow: AnyUniflow) => Promise<A>): Promise<A> => {
+  const { path } = await directoryFor(context, config)
+  return using(await open<unknown, unknown>({ directory: path, layer: config.layer, handleSignals: false }), use)
+}
+
+/** Opens the store for a command that needs no code; `missing` answers where nothing was ever recorded. */
+export const withStore = async <A>(context: Context, use: (uniflow: AnyUniflow) => Promise<A>, missing: (path: string) => Promise<A>): Promise<A> => {
+  const { path } = await directoryFor(context, await loadDirectoryConfig(context.cwd, context.config))
+  return existsSync(path) ? using(await open<unknown>({ directory: path, handleSignals: false }), use) : missing(path)
 }

@@ -5,7 +5,7 @@ import type { AnyUniflow, Handler } from "../Context.ts"
 import { NotFound } from "../Failure.ts"
 import { withConfig } from "../openStore.ts"
 import { readRunParams } from "../ParamValues.ts"
-import { loadConfig, pipelineOf, type ProjectConfig } from "../ProjectConfig.ts"
+import { checkSteps, loadConfig, pipelineOf, type ProjectConfig } from "../ProjectConfig.ts"
 import { ago } from "../RelativeTime.ts"
 import { recordOf } from "../runRecord.ts"
 import { executeRun } from "./executeRun.ts"
@@ -27,6 +27,7 @@ export const resume: Handler<ResumeInput> = async (input, context) => {
     const run = isLast ? await lastFailed(uniflow, config) : await recordOf(uniflow, input.runId)
     if (isLast) context.output.remark(`Resuming ${escapeControls(run.id)} (${escapeControls(run.pipeline)}, ${run.status} ${ago(run.endedAtMs ?? run.startedAtMs, Date.now())})`)
     const pipeline = pipelineOf(config, run.pipeline)
+    checkSteps(pipeline, "--rerun", input.rerun)
     const secrets = await readRunParams(pipeline, { pairs: input.param, cwd: context.cwd })
     const { concurrency, mode, rerun } = input
     return executeRun(context, uniflow, pipeline, () => begin(uniflow, pipeline, run, { secrets, concurrency, mode, rerun }))

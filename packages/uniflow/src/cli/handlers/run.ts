@@ -5,7 +5,7 @@ import type { AnyUniflow, Context, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { withConfig } from "../openStore.ts"
 import { parsePairs, readRunParams } from "../ParamValues.ts"
-import { loadConfig, pipelineOf } from "../ProjectConfig.ts"
+import { checkSteps, loadConfig, pipelineOf } from "../ProjectConfig.ts"
 import { describeReasons } from "../Reasons.ts"
 import { executeRun } from "./executeRun.ts"
 
@@ -31,6 +31,7 @@ export const run: Handler<RunInput> = async (input, context) => {
   if (input.runId !== undefined) await Effect.runPromise(RunId.check(input.runId))
   const config = await loadConfig(context.cwd, context.config)
   const pipeline = pipelineOf(config, input.pipeline)
+  checkSteps(pipeline, "--rerun", input.rerun)
   const params = await readRunParams(pipeline, { pairs: input.param, file: input.params, cwd: context.cwd, complete: true })
   const options: Options = {
     params,

@@ -1,0 +1,179 @@
+import { RunEvent } from "@uniflow/core"
+import { Schema } from "effect"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { config, makeProject, type Project } from "./project.ts"
+
+let project: Project
+beforeEach(() => {
+  project = makeProject({ "uniflow.config.ts": config })
+})
+afterEach(() => project.remove())
+
+const jsonLines = (text: string): ReadonlyArray<Record<string, unknown>> => text.trim().split("\n").map((line) => JSON.parse(line))
+const loads = () => readFileSync(join(project.folder, "loads"), "utf8").length
+
+describe("uniflow run", { timeout: 60_000 }, () => {
+  it("runs a pipeline of the config, tells each event in a line, and ends with a receipt and 0", async () => {
+    project.write("go", "")
+    const { code, stderr, stdout } = await project.run("run", "digits", "--run-id", "a", "--param", "learningRate=0.5", "--tag", "kind=first=try")
+    expect(stderr).toBe("")
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^\d\d:\d\d:\d\d {2}run a of digits, attempt 1$/m)
+    expect(stdout).toMatch(/^\d\d:\d\d:\d\d {2}load {2}executed in .* \(nothing was saved yet\)$/m)
+    expect(stdout.indexOf("train  started")).toBeLessThan(stdout.indexOf("train  begins after epoch 0"))
+    expect(stdout).toContain("✓ digits completed in")
+    expect(stdout).toContain("  3 executed\n")
+    expect(stdout).toMatch(/accuracy {2}0\.5 {2}maximize/)
+    expect(stdout).toContain("uniflow explain a ")
+    // oxlint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/\x1b/)
+    const again = await project.run("run", "digits", "--run-id", "a", "--param", "learningRate=0.5")
+    expect(again.code).toBe(0)
+    expect(again.stdout).toMatch(/ {2}3 restored {2}saved /)
+    expect(loads()).toBe(1)
+    const changed = await project.run("run", "digits", "--run-id", "a", "--param", "learningRate=0.25")
+    expect(changed).toMatchObject({ code: 2, stdout: "" })
+    expect(changed.stderr).toMatch(/^error: Run "a" was started with other params: learningRate was 0\.5, is 0\.25\..*\n$/)
+    const other = await project.run("run", "digits", "--run-id", "b", "--param", "learningRate=0.25", "--quiet")
+    expect(other).toMatchObject({ code: 0, stdout: "b\n", stderr: "" })
+    expect(loads()).toBe(1)
+    const planned = await project.run("run", "digits", "--run-id", "b", "--param", "learningRate=0.25", "--rerun", "train", "--dry-run", "--json")
+    expect(JSON.parse(planned.stdout)).toMatchObject({
+      pipeline: "digits",
+      runId: "b",
+      steps: [{ name: "load", action: "restore" }, { name: "train", action: "execute", reasons: [{ component: "rerun" }] }, { name: "evaluate", action: "depends", dependsOn: "train" }]
+    })
+    expect((await project.run("run", "digits", "--run-id", "b", "--param", "learningRate=0.25", "--dry-run")).stdout).toMatch(/train +restored +nothing that it depends on has changed/)
+  })
+
+  it("with --json stdout holds events and at last the result, and nothing that a step prints", async () => {
+    project.write("go", "")
+    const { code, stderr, stdout } = await project.run("run", "digits", "--run-id", "j", "-p", "learningRate=0.5", "--json")
+    expect(code).toBe(0)
+    expect(stderr).toBe("printed by load\n")
+    const lines = jsonLines(stdout)
+    for (const line of lines.slice(0, -1)) Schema.decodeUnknownSync(RunEvent)(line)
+    expect(lines[0]).toMatchObject({ _tag: "RunStarted", runId: "j" })
+    expect(lines.at(-2)).toMatchObject({ _tag: "RunEnded", status: "completed" })
+    expect(lines.at(-1)).toMatchObject({
+      _tag: "Result",
+      runId: "j",
+      status: "completed",
+      exitCode: 0,
+      counts: { executed: 3, restored: 0 },
+      metrics: { accuracy: 0.5, loss: 0.1 },
+      decisions: { load: { decision: "executed" } }
+    })
+  })
+
+  it("Ctrl-C stops it gracefully with 130, tells how to resume, and resuming goes on from the checkpoint", async () => {
+    const started = project.start("run", "digits", "--run-id", "cut", "--param", "learningRate=0.5")
+    await started.says("waits")
+    started.child.kill("SIGINT")
+    const interrupted = await started.ended
+    expect(interrupted).toMatchObject({ code: 130, signal: null })
+    expect(interrupted.stderr).toContain("Stopping")
+    expect(interrupted.stdout).toContain("■ digits interrupted after")
+    expect(interrupted.stdout).toContain("uniflow resume cut")
+    expect(interrupted.stderr).toContain("interrupted: Run \"cut\" was interrupted (Ctrl-C). Resume it: uniflow resume cut.")
+    project.write("go", "")
+    const resumed = await project.run("resume", "last-failed")
+    expect(resumed.code).toBe(0)
+    expect(resumed.stderr).toMatch(/^Resuming cut \(digits, interrupted .*\)\n$/)
+    expect(resumed.stdout).toContain("run cut of digits, attempt 2")
+    expect(resumed.stdout).toContain("begins after epoch 3")
+    expect(resumed.stdout).not.toContain("begins after epoch 0")
+    expect(resumed.stdout).toContain("1 restored · 2 executed")
+    expect(loads()).toBe(1)
+    const none = await project.run("resume", "last-failed")
+    expect(none).toMatchObject({ code: 4, stderr: expect.stringContaining("there is nothing to resume") })
+  })
+
+  it("SIGTERM stops it gracefully, too, with 143; a second signal ends it at once", async () => {
+    const first = project.start("run", "digits", "--run-id", "term", "--param", "learningRate=0.5", "--json")
+    await first.says("waits")
+    first.child.kill("SIGTERM")
+    const ended = await first.ended
+    expect(ended.code).toBe(143)
+    expect(jsonLines(ended.stdout).at(-1)).toMatchObject({ _tag: "Result", status: "interrupted", exitCode: 143 })
+    expect(JSON.parse(ended.stderr.trim().split("\n").at(-1)!)).toMatchObject({ error: { code: "RunInterrupted" } })
+    project.write("uniflow.config.ts", `
+      import { defineConfig, Pipeline, Step } from "uniflow"
+      const stubborn = Step.make("stubborn", { version: "1", run: ({ log }) => { log("waits"); return new Promise<void>(() => setInterval(() => {}, 1000)) } })
+      process.on("SIGINT", () => process.stderr.write("heard\\n"))
+      export default defineConfig({ pipelines: [Pipeline.make("stubborn", { steps: [stubborn] })] })
+    `)
+    const second = project.start("run", "stubborn", "--run-id", "s")
+    await second.says("waits")
+    second.child.kill("SIGINT")
+    second.child.kill("SIGINT")
+    await second.says("heard")
+    second.child.kill("SIGINT")
+    expect((await second.ended).code).toBe(130)
+  })
+
+  it("a run that somebody works on is refused with 3, followed by watch, and stopped by cancel", async () => {
+    const first = project.start("run", "digits", "--run-id", "held", "--param", "learningRate=0.5")
+    await first.says("waits")
+    const second = await project.run("run", "digits", "--run-id", "held", "--param", "learningRate=0.5")
+    expect(second).toMatchObject({ code: 3, stdout: "" })
+    expect(second.stderr).toMatch(new RegExp(`^error: Run "held" is being worked on by process ${first.child.pid} .*\\n$`))
+    const watching = project.start("watch", "held", "--json")
+    await watching.says("waits")
+    expect(await project.run("cancel", "held")).toMatchObject({ code: 0 })
+    expect((await first.ended).code).toBe(130)
+    const watched = await watching.ended
+    expect(watched.code).toBe(130)
+    expect(jsonLines(watched.stdout).at(-1)).toMatchObject({ _tag: "Result", status: "interrupted" })
+    expect(await project.run("cancel", "held")).toMatchObject({ code: 2 })
+  })
+
+  it("a process that was killed leaves a run that doctor names and resume continues", async () => {
+    const first = project.start("run", "digits", "--run-id", "dead", "--param", "learningRate=0.5")
+    await first.says("waits")
+    first.child.kill("SIGKILL")
+    await first.ended
+    const doctor = await project.run("doctor")
+    expect(doctor.code).toBe(6)
+    expect(doctor.stdout).toContain("✗ Run dead stands as running, and its process is dead.\n  uniflow resume dead")
+    project.write("go", "")
+    expect((await project.run("resume", "dead", "--quiet"))).toMatchObject({ code: 0, stdout: "dead\n" })
+    expect((await project.run("doctor")).code).toBe(0)
+  })
+
+  it("a step that fails gives 1, its error and the place in the user's code; stored text cannot move the cursor", async () => {
+    const { code, stderr, stdout } = await project.run("run", "hostile", "--run-id", "h")
+    expect(code).toBe(1)
+    expect(stdout).toContain("✗ hostile failed at step evil\\x1bcstep")
+    expect(stdout).toContain("  Error: boom\\x1b[2J\\x07 here\n")
+    expect(stdout).toMatch(/at .*\(uniflow\.config\.ts:\d+:\d+\)/)
+    expect(stderr).toMatch(/^error: Step "evil\\x1bcstep" of run "h" failed: boom\\x1b\[2J\\x07 here\n$/)
+    const shown = await project.run("experiment", "show", "h")
+    const explained = await project.run("explain", "h")
+    await project.run("experiment", "tag", "h", "t\u001b[2J=v\u0007")
+    await project.run("experiment", "note", "h", "n\u001b[2J")
+    const tagged = await project.run("experiment", "show", "h")
+    const listed = await project.run("experiment", "list")
+    const logged = await project.run("watch", "h")
+    expect(logged.code).toBe(1)
+    for (const ended of [{ stdout, stderr }, shown, explained, tagged, listed, logged]) {
+      // oxlint-disable-next-line no-control-regex
+      expect(ended.stdout + ended.stderr).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]/)
+    }
+    expect(tagged.stdout).toContain("t\\x1b[2J=v\\x07")
+    const { stderr: verbose } = await project.run("run", "hostile", "--run-id", "h", "--verbose")
+    expect(verbose).toContain("StepRunner")
+  })
+
+  it("a once step whose outcome is unknown gives 5, and is resolved by a person", async () => {
+    expect((await project.run("run", "pay", "--run-id", "p")).code).toBe(5)
+    const unsaid = await project.run("resolve", "p", "charge")
+    expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining("exactly one of") })
+    expect(await project.run("resolve", "p", "charge", "--output", "{")).toMatchObject({ code: 2, stderr: expect.stringContaining("must be JSON") })
+    expect((await project.run("resolve", "p", "charge", "--output", "{\"id\":1}")).code).toBe(0)
+    expect((await project.run("resume", "p")).code).toBe(0)
+    expect((await project.run("explain", "p")).stdout).toContain("a person decided: it took effect")
+  })
+})
