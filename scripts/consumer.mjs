@@ -12,26 +12,99 @@ const notImportable = {}
 // Extend here: small programs that use the packages as their READMEs say. Each file is type checked if it is
 // TypeScript, then run; a program that throws fails the check.
 const programs = {
-  "use.ts": `
-import * as uniflow from "uniflow"
+  "pipeline.ts": `
+import { Metrics, Pipeline, Schema, Step } from "uniflow"
 
-const names: ReadonlyArray<string> = Object.keys(uniflow)
-if (names.length === 0) throw new Error("uniflow exports nothing")
+const load = Step.make("load", {
+  params: { count: Schema.Int },
+  run: async ({ params }) => Float64Array.from({ length: params.count }, (_, i) => i)
+})
+
+const train = Step.make("train", {
+  inputs: { numbers: load },
+  params: { rate: Schema.Number },
+  run: async ({ inputs, params, metrics, checkpoint }) => {
+    let state = (await checkpoint.latest<{ epoch: number; weight: number }>("state")) ?? { epoch: 0, weight: 0 }
+    while (state.epoch < 3) {
+      state = { epoch: state.epoch + 1, weight: state.weight + params.rate * (inputs.numbers.at(-1) ?? 0) }
+      metrics.log({ weight: state.weight }, { index: state.epoch })
+      await checkpoint.save("state", state)
+    }
+    return state
+  }
+})
+
+const evaluate = Step.make("evaluate", { inputs: { model: train }, run: ({ inputs }) => Metrics.create({ score: inputs.model.weight }) })
+
+export const small = Pipeline.make("small", { steps: [evaluate], goals: { score: "maximize" } })
+`,
+  "uniflow.config.ts": `
+import { defineConfig } from "uniflow"
+import { small } from "./pipeline.ts"
+
+export default defineConfig({ pipelines: [small] })
+`,
+  "use.ts": `
+import { Uniflow } from "uniflow"
+import { small } from "./pipeline.ts"
+
+const uniflow = await Uniflow.open()
+const run = await uniflow.run(small, { runId: "from-typescript", params: { count: 11, rate: 0.5 } })
+const score: number = run.outputs.evaluate.score
+if (score !== 15) throw new Error(\`the score is \${score}\`)
+const again = await uniflow.run(small, { runId: "from-typescript", params: { count: 11, rate: 0.5 } })
+if (again.decisions.train.decision !== "restored") throw new Error(String(again.explain()))
+await uniflow.close()
+`,
+  "again.ts": `
+import { Uniflow } from "uniflow"
+import { small } from "./pipeline.ts"
+
+// Another process: nothing has changed, so nothing is executed.
+const uniflow = await Uniflow.open()
+const run = await uniflow.run(small, { runId: "from-typescript", params: { count: 11, rate: 0.5 } })
+if (Object.values(run.decisions).some(({ decision }) => decision !== "restored")) throw new Error(String(run.explain()))
+await uniflow.close()
 `,
   "use.mjs": `
-import * as uniflow from "uniflow"
+import { Pipeline, Step, Uniflow } from "uniflow"
 
-if (Object.keys(uniflow).length === 0) throw new Error("uniflow exports nothing")
+const one = Step.make("one", { run: () => ({ at: new Date(0), big: 2n ** 70n }) })
+const two = Step.make("two", { inputs: { one }, run: ({ inputs }) => String(inputs.one.big) })
+const uniflow = await Uniflow.open()
+const run = await uniflow.run(Pipeline.make("plain", { steps: [two] }), { runId: "from-javascript" })
+if (run.outputs.two !== "1180591620717411303424" || run.outputs.one.at.getTime() !== 0) throw new Error("another value came back")
+await uniflow.close()
 `,
   "use.cjs": `
-const uniflow = require("uniflow")
+const { compareRuns, Pipeline, Schema, Step, Uniflow } = require("uniflow")
 
-if (Object.keys(uniflow).length === 0) throw new Error("uniflow exports nothing")
+const grow = Step.make("grow", { params: { by: Schema.Number }, run: ({ params, metrics }) => metrics.log({ size: params.by }) })
+const pipeline = Pipeline.make("required", { steps: [grow] })
+
+const main = async () => {
+  const uniflow = Uniflow.lazy()
+  for (const by of [1, 2]) await uniflow.run(pipeline, { runId: "required-" + by, params: { by } })
+  const comparison = await compareRuns(["required-1", "required-2"])
+  if (!String(comparison).includes("size")) throw new Error(String(comparison))
+  await uniflow.close()
+}
+main().catch((error) => {
+  console.error(error)
+  process.exitCode = 1
+})
 `
 }
 
 // Extend here: the commands a package brings, as they are typed.
-const commands = [["uniflow", ["--help"]]]
+const commands = [
+  ["uniflow", ["--help"]],
+  ["uniflow", ["run", "small", "--run-id", "from-command", "--param", "count=11", "--param", "rate=0.25"]],
+  ["uniflow", ["explain", "from-command"]],
+  ["uniflow", ["experiment", "compare", "from-typescript", "from-command"]],
+  ["uniflow", ["experiment", "show", "from-command", "--json"]],
+  ["uniflow", ["doctor"]]
+]
 
 /** What the project installs beside the packages: their peers, and what a TypeScript user has. */
 const companions = ["effect", "fast-check", "typescript", "vite", "vitest", "@types/node"]

@@ -59,7 +59,7 @@ export const structureOf = (root: Node, scopes: Scopes): Structure => {
     for (const field of ["name", "value", "operator", "kind", "async", "generator", "computed", "static", "prefix", "delegate", "pattern", "flags"]) {
       const value = node[field]
       if (typeof value === "object" || value === undefined || value === false) continue
-      parts.push(field, "=", JSON.stringify(value), ";")
+      parts.push(field, "=", typeof value === "bigint" ? `${value}n` : JSON.stringify(value), ";")
     }
     if (node.type === "TemplateElement") parts.push(JSON.stringify((node["value"] as { readonly raw?: unknown }).raw))
     for (const [field, each] of childrenOf(node)) {
