@@ -53,7 +53,7 @@ const declared = async <T>(context: T): Promise<T> => context
 class Model { weights: number[] = []; fit(n: number) { this.weights.push(n); return this } }
 export const steps = [
   Step.make("plain", { run: () => 1 }),
-  Step.make("literals", { run: () => [2n ** 70n, /a+/gu, `t${k}`, 1e400, -0] }),
+  Step.make("literals", { run: () => [2n ** 70n, /a+/gu, "t", 1e400, -0] }),
   Step.make("module", { run: ({ params }: { params: Record<string, unknown> }) => local({ a: helper(k) + fallback(1) + all.helper(neverAssigned) }) as Row }),
   Step.make("method", { run() { const self = this; return [self, new Model().fit(2)] } }),
   Step.make("generator", { *run() { yield* Effect.succeed(k); return helper(1) } } as never),
