@@ -4,6 +4,7 @@
 //
 // What may stand behind the language of a fence (readers do not see it):
 //   file=train.ts   the file it is kept in, for the snippets after it; a second one of that name replaces it
+//   file=train.ts   (of a diff fence) changes that file: what stands there without the + lines becomes it without the - lines
 //   types           type checked, and kept if it has a file, but not run
 //   exit=1          it must end with this code instead of 0
 //   kill="epoch 3"  killed with SIGKILL as soon as its output holds this text
@@ -81,6 +82,7 @@ const execute = (program, words, cwd, kill) =>
     }
     child.stdout.setEncoding("utf8").on("data", take)
     child.stderr.setEncoding("utf8").on("data", take)
+    child.on("error", (error) => resolve({ code: undefined, signal: null, output: String(error) }))
     child.on("close", (code, signal) => resolve({ code, signal, output }))
   })
 
@@ -113,6 +115,15 @@ const matches = (expected, actual) => {
   return new RegExp(`^${lines.join("")}$`).test(`${lasting(actual)}\n`)
 }
 
+/** A file's text with a change applied to the one place that it fits. */
+const patched = (text, diff, where) => {
+  const lines = diff.trimEnd().split("\n")
+  const side = (other) => lines.filter((line) => !line.startsWith(other)).map((line) => `${line.slice(1)}\n`).join("")
+  const parts = (text ?? "").split(side("+"))
+  if (parts.length !== 2) throw new Error(`${where}: the change fits ${parts.length - 1} places`)
+  return parts.join(side("-"))
+}
+
 const failures = []
 const fail = (where, problem) => {
   failures.push(where)
@@ -130,7 +141,8 @@ for (const { slug, snippets } of all) {
   }
   for (const [at, snippet] of snippets.entries()) {
     snippet.file = snippet.options.file ?? (snippet.language === "ts" ? `snippet-${at + 1}.ts` : undefined)
-    if (snippet.language !== "ts") continue
+    if (snippet.language === "diff" && snippet.file !== undefined) snippet.code = patched(files.get(snippet.file), snippet.code, snippet.where)
+    else if (snippet.language !== "ts") continue
     if (files.has(snippet.file)) {
       flush()
       set++
