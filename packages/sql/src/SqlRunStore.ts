@@ -16,7 +16,8 @@ import {
   type RunRecord,
   RunStore,
   type RunStoreService,
-  StoreError
+  StoreError,
+  type StoreIdentity
 } from "@uniflow/core"
 import { Clock, Duration, Effect, Layer, type Scope } from "effect"
 import * as GroupCommit from "./GroupCommit.ts"
@@ -62,15 +63,17 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
       catch: (cause) => new StoreError({ reason: "NotPermitted", what: `A change of run "${runId}" cannot be recorded (${describe(cause)})` })
     })
 
-  const identity = yield* Effect.cached(Effect.gen(function*() {
+  let known: StoreIdentity | undefined
+  const identity = Effect.gen(function*() {
+    if (known !== undefined) return known
     const value = (name: string) => first("The store's identity", rows.text, "SELECT value FROM meta WHERE name = ?", [name])
     const id = yield* value("id")
     const secret = yield* value("secret")
     if (id === undefined || secret === undefined || !/^[0-9a-f]{64}$/.test(secret)) {
       return yield* new StoreError({ reason: "Corrupt", what: `The store ${driver.name} has lost its identity (table meta)` })
     }
-    return { id, secret: Uint8Array.from(secret.match(/../g)!, (byte) => parseInt(byte, 16)) }
-  }))
+    return known = { id, secret: Uint8Array.from(secret.match(/../g)!, (byte) => parseInt(byte, 16)) }
+  })
 
   /** Keeps a lease by a fiber, where the driver cannot. */
   const beat = ({ everyMs, params, sql }: SqlHeartbeat): Effect.Effect<void, never, Scope.Scope> =>

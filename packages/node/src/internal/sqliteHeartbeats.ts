@@ -51,9 +51,9 @@ parentPort.on("message", ({ add, remove, end }) => {
     beats.set(add.id, add)
     add.timer = setTimeout(beat, add.everyMs, add.id)
   }
-  if (remove !== undefined) {
-    clearTimeout(beats.get(remove)?.timer)
-    beats.delete(remove)
+  for (const id of remove ?? []) {
+    clearTimeout(beats.get(id)?.timer)
+    beats.delete(id)
   }
   if (end) {
     for (const { timer } of beats.values()) clearTimeout(timer)
@@ -66,10 +66,11 @@ parentPort.on("message", ({ add, remove, end }) => {
 
 const RESTART_MS = 1000
 const END_MS = 2000
+const REMOVE_MS = 100
 
 interface Message {
   readonly add?: Beat & { readonly id: number }
-  readonly remove?: number
+  readonly remove?: ReadonlyArray<number>
   readonly end?: boolean
 }
 
@@ -109,6 +110,12 @@ export const make = (url: string): SqliteHeartbeats => {
     for (const [id, beat] of beats) post(worker, { add: { id, ...beat } })
   }
 
+  let removed: Array<number> = []
+  const tellRemoved = (): void => {
+    if (worker !== undefined) post(worker, { remove: removed })
+    removed = []
+  }
+
   return {
     add: (beat) => {
       const id = ++lastId
@@ -117,7 +124,8 @@ export const make = (url: string): SqliteHeartbeats => {
       else post(worker, { add: { id, ...beat } })
       return () => {
         beats.delete(id)
-        if (worker !== undefined) post(worker, { remove: id })
+        // A heartbeat of a run that was given back changes nothing: the thread may hear of many at once.
+        if (removed.push(id) === 1) setTimeout(tellRemoved, REMOVE_MS).unref()
       }
     },
     close: () =>

@@ -96,8 +96,11 @@ export const isUsed = (digest: string): string =>
 /** Parameters of `BYTES`. */
 export const bytesParams = (digest: string): ReadonlyArray<string> => Array.from({ length: 6 }, () => digest)
 
-/** Bytes by their digest, wherever they stand: the rows that wait are looked through last, and only for what may be there. */
+/**
+ * Bytes by their digest, wherever they stand: the rows that wait are looked through last, and only for what may be there.
+ * Compared as an expression, the digest tempts no planner to make an index of all steps for it.
+ */
 export const BYTES = `SELECT bytes FROM (SELECT s.output_bytes AS bytes ${settled("?")} LIMIT 1) AS settled
   UNION ALL SELECT bytes FROM blobs WHERE digest = ?
-  UNION ALL SELECT bytes FROM (SELECT s.output_bytes AS bytes ${waiting} AND s.output_digest = ? AND NOT ${elsewhere("?")} LIMIT 1) AS waiting
+  UNION ALL SELECT bytes FROM (SELECT s.output_bytes AS bytes ${waiting} AND coalesce(s.output_digest, '') = ? AND NOT ${elsewhere("?")} LIMIT 1) AS waiting
   LIMIT 1`

@@ -15,7 +15,7 @@ const KEY = "(SELECT key FROM runs WHERE id = ?)"
 const LIMIT = 1000
 
 /** Digests that are asked for by one statement. */
-const DIGESTS = 500
+const DIGESTS = 512
 
 /** Kept blobs that nothing refers to and that were refreshed before a time (parameter). */
 export const COLLECTABLE = `refreshed_at_ms < ? AND NOT (${isUsed("blobs.digest")})`
@@ -132,13 +132,15 @@ export const make = (driver: SqlDriverService) => {
         [int(cursor), int(cursor), int(LIMIT), int(LIMIT)]
       ).pipe(Effect.map((found) => ({ cursor: found.at(-1)?.revision ?? cursor, runIds: found.map(({ runId }) => runId) }))),
     unreferenced: Effect.fnUntraced(function*(digests) {
-      const unused: Array<string> = []
+      const unused = new Set<string>()
       for (let i = 0; i < digests.length; i += DIGESTS) {
         const asked = digests.slice(i, i + DIGESTS)
+        // Few lengths make few statements; the last digest is asked for again.
+        while ((asked.length & (asked.length - 1)) !== 0) asked.push(asked.at(-1)!)
         const sql = `SELECT asked.column1 FROM (VALUES ${asked.map(() => "(?)").join(", ")}) AS asked WHERE NOT (${isUsed("asked.column1")})`
-        unused.push(...yield* many("References to artifacts", rows.text, sql, asked.map(text)))
+        for (const digest of yield* many("References to artifacts", rows.text, sql, asked.map(text))) unused.add(digest)
       }
-      return unused
+      return digests.filter((digest) => unused.has(digest))
     })
   }
   return { ...reads, many, first, runWithKey }
