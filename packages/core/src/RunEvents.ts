@@ -74,17 +74,43 @@ class Watcher {
       events.push({ _tag: "RunStarted", runId, atMs: run.startedAtMs, pipeline: run.pipeline, attempt: run.attempts })
     }
     const now = yield* Clock.currentTimeMillis
-    for (const active of yield* store.active(runId)) this.active(active, now, events)
+    const active = yield* store.active(runId)
+    const told = yield* this.told(now)
     const records = yield* store.steps(runId, this.seq)
-    // A step that began and ended since the last time is told to have started before anything it logged.
-    for (const { address, attempt, decision, startedAtMs } of records) {
+    const last = new Map(records.map(({ address, seq }) => [address, seq]))
+    // What a step told comes between its start and its outcome, and what was decided before what began since.
+    for (const { address, attempt, decision, durationMs, error, reasons, seq, startedAtMs, status } of records) {
       if (decision === "executed" && !this.started.delete(address)) events.push({ _tag: "StepStarted", runId, atMs: startedAtMs, step: address, attempt })
+      if (last.get(address) === seq) {
+        events.push(...told.get(address) ?? [])
+        told.delete(address)
+      }
+      this.seq = seq
+      this.started.delete(address)
+      events.push({ _tag: "Decided", runId, atMs: startedAtMs + durationMs, step: address, attempt, decision, status, reasons, durationMs, error })
+    }
+    // One that was decided since it was read as active; if it really began anew, the next reading tells so.
+    const stale = active.some(({ address }) => last.has(address))
+    for (const step of active) if (!last.has(step.address)) this.active(step, now, events)
+    for (const rest of told.values()) events.push(...rest)
+    this.revision = stale ? -1 : run.revision
+    return events
+  })
+
+  /** Logs and metrics that are new, by step. */
+  private readonly told = Effect.fnUntraced(function*(this: Watcher, now: number): Effect.fn.Return<Map<string, Array<RunEvent>>, StoreError> {
+    const { runId, store } = this
+    const told = new Map<string, Array<RunEvent>>()
+    const tell = (step: string, event: RunEvent): void => {
+      const events = told.get(step)
+      if (events === undefined) told.set(step, [event])
+      else events.push(event)
     }
     for (;;) {
       const logs = yield* store.logs(runId, { after: this.logSeq, limit: LOGS })
-      for (const log of logs) {
-        this.logSeq = log.seq
-        events.push({ _tag: "Log", runId, atMs: log.atMs, step: log.address, level: log.level, message: log.message })
+      for (const { address, atMs, level, message, seq } of logs) {
+        this.logSeq = seq
+        tell(address, { _tag: "Log", runId, atMs, step: address, level, message })
       }
       if (logs.length < LOGS) break
     }
@@ -92,15 +118,9 @@ class Watcher {
       const id = `${generation} ${address} ${key}`
       if (this.counts.get(id) === summary.count) continue
       this.counts.set(id, summary.count)
-      events.push({ _tag: "Metric", runId, atMs: now, step: address, key, index: summary.lastIndex, value: summary.last, count: summary.count })
+      tell(address, { _tag: "Metric", runId, atMs: now, step: address, key, index: summary.lastIndex, value: summary.last, count: summary.count })
     }
-    for (const { address, attempt, decision, durationMs, error, reasons, seq, startedAtMs, status } of records) {
-      this.seq = seq
-      this.started.delete(address)
-      events.push({ _tag: "Decided", runId, atMs: startedAtMs + durationMs, step: address, attempt, decision, status, reasons, durationMs, error })
-    }
-    this.revision = run.revision
-    return events
+    return told
   })
 
   private active({ address, attempt, startedAtMs, done, total, message }: ActiveStep, now: number, events: Array<RunEvent>): void {

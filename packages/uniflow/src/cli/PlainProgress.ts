@@ -75,7 +75,8 @@ export class PlainProgress {
     this.waiting.delete(event.step)
     const duration = event.decision === "executed" ? ` in ${formatDuration(event.durationMs)}` : ""
     const reasons = describeReasons(event.reasons).join("; ")
-    this.say(event.atMs, `${event.step}  ${failed ? "failed" : event.decision}${duration}${failed ? why : reasons === "" ? "" : ` (${reasons})`}`)
+    // What was taken from before has the time of before.
+    this.say(event.decision === "executed" ? event.atMs : nowMs, `${event.step}  ${failed ? "failed" : event.decision}${duration}${failed ? why : reasons === "" ? "" : ` (${reasons})`}`)
   }
 
   private of(step: string): Waiting {
