@@ -116,9 +116,18 @@ const describeEffect = (schema: EffectSchema): string => {
     seen.set(node, seen.size)
     if (Array.isArray(node)) return node.map(visit)
     if (node instanceof Map || node instanceof Set) return [...node].map(visit)
-    return Object.fromEntries(Object.keys(node).sort().filter((key) => !ignored.has(key)).map((key) => [key, visit(Reflect.get(node, key))]))
+    const parts = Object.keys(node).sort().filter((key) => !ignored.has(key)).map((key) => [key, visit(Reflect.get(node, key))])
+    return Object.fromEntries([...parts, ...checkOf(node).map((check) => ["check", visit(check)])])
   }
   return JSON.stringify(visit(schema.ast))
+}
+
+/** What a check tells of itself, its bounds included: they are nowhere else to be seen. */
+const checkOf = (node: object): ReadonlyArray<unknown> => {
+  const annotations: unknown = Reflect.get(node, "annotations")
+  if (typeof annotations !== "object" || annotations === null || !("representation" in annotations)) return []
+  const { representation } = annotations
+  return typeof representation === "object" && representation !== null && "payload" in representation ? [representation] : []
 }
 
 const ignored = new Set(["annotations", "parseOptions"])

@@ -75,9 +75,9 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
 
   /** The first `seq` that is used already, by an earlier record or within the same commit. */
   const repeated = (taken: Map<number, unknown>, records: ReadonlyArray<{ readonly seq: number }>): StoreError | undefined => {
-    const seen = new Set(taken.keys())
+    const seen = new Set<number>()
     for (const { seq } of records) {
-      if (seen.has(seq)) return new StoreError({ reason: "NotPermitted", what: `Position ${seq} of the run's record is taken` })
+      if (taken.has(seq) || seen.has(seq)) return new StoreError({ reason: "NotPermitted", what: `Position ${seq} of the run's record is taken` })
       seen.add(seq)
     }
     return undefined
@@ -95,7 +95,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         entry.active.delete(change.record.address)
         break
       case "BlobKept":
-        blobs.set(change.digest, { bytes: blobs.get(change.digest)?.bytes ?? change.bytes.slice(), refreshedAtMs: now })
+        blobs.set(change.digest, { bytes: change.bytes.slice(), refreshedAtMs: now })
         break
       case "StepActive":
         entry.active.set(change.active.address, change.active)

@@ -7,7 +7,7 @@
  *
  * Output, params, error and requirements are inferred, and carried on to whatever uses the step.
  */
-import { Duration, Effect, Schema } from "effect"
+import { Duration, Effect, Option, Schema } from "effect"
 import type { AnySchema, Fields, Inputs, Output, Outputs } from "./AnySchema.ts"
 import { isReadable } from "./CodeVersion.ts"
 import type { CurrentRun } from "./CurrentRun.ts"
@@ -276,6 +276,10 @@ export const nameIssue = (name: unknown): string | undefined =>
     ? "The name holds half a character (a lone surrogate)."
     : undefined
 
+/** Whether a value is a length of time as it was meant; a negative number would be taken as none. */
+const isDuration = (value: Duration.Input): boolean =>
+  !(typeof value === "number" && !(value >= 0)) && Option.isSome(Duration.fromInput(value))
+
 const issuesOf = (name: string, given: Given): Array<string> => {
   const issues: Array<string> = []
   const named = nameIssue(name)
@@ -295,6 +299,15 @@ const issuesOf = (name: string, given: Given): Array<string> => {
   }
   for (const [option, value] of [["keep", given.keep], ["concurrency", given.concurrency]] as const) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) issues.push(`${option} of step "${name}" must be a whole number from 1, not ${String(value)}.`)
+  }
+  const durations = [
+    ["timeout", given.timeout],
+    ["retry", typeof given.retry === "object" ? given.retry.delay : undefined],
+    ["retry", typeof given.retry === "object" ? given.retry.maxDelay : undefined],
+    ["maxAge", typeof given.cache === "object" ? given.cache.maxAge : undefined]
+  ] as const
+  for (const [option, value] of durations) {
+    if (value !== undefined && !isDuration(value)) issues.push(`${option} of step "${name}" must be a length of time, such as "2 seconds" or a number of milliseconds, not ${JSON.stringify(value)}.`)
   }
   const times = typeof given.retry === "number" ? given.retry : given.retry?.times
   if (times !== undefined && !(Number.isInteger(times) && times >= 0)) issues.push(`retry of step "${name}" must be a whole number from 0, not ${String(times)}.`)
