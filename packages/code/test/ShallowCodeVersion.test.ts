@@ -80,7 +80,7 @@ main(1)
 `)
     const kinds = kindsOf(codes("src/main.ts"))
     expect(kinds).toEqual(Object.fromEntries(Object.keys(kinds).map((name) => [name, "shallow"])))
-    expect(Object.keys(kinds)).toHaveLength(16)
+    expect(Object.keys(kinds)).toHaveLength(17)
   })
 
   it("as plain JavaScript, in CommonJS and as compilers write it", () => {
