@@ -87,7 +87,7 @@ const execute = (program, words, cwd, kill) =>
   })
 
 /** The words of a shell line, quotes resolved. */
-const wordsOf = (line) => [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, bare]) => single ?? double ?? bare)
+const wordsOf = (line) => (line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []).map((word) => word.replaceAll(/'([^']*)'|"([^"]*)"/g, "$1$2"))
 
 /** Program and arguments of a line that is run here; undefined for others, such as an installation. */
 const programOf = (line) => {
