@@ -32,6 +32,8 @@ export const faultPoints: ReadonlyArray<string> = [
   "create:written",
   "create:linked",
   "create:after",
+  "transaction:before",
+  "transaction:after",
   "commit:before",
   "commit:begun",
   "commit:written",
@@ -147,6 +149,11 @@ const make = Effect.fnUntraced(function*(options: SqliteOptions): Effect.fn.Retu
     transactionAcquirer: Effect.as(entered, connection),
     compiler: Statement.makeCompilerSqlite(),
     beginTransaction: "BEGIN IMMEDIATE",
+    commit: (connection) =>
+      Effect.suspend(() => {
+        points.at("transaction:before")
+        return Effect.map(connection.execute("COMMIT", [], undefined), () => points.at("transaction:after"))
+      }),
     onCommitFailure: () => Effect.sync(handle.rollback),
     isTransaction: () => handle.database.isTransaction,
     spanAttributes: [["db.system.name", "sqlite"]]

@@ -8,14 +8,14 @@
  * Choosing touches nothing; the folder is made by `ensure`, when something is first written.
  */
 import { existsSync, realpathSync } from "node:fs"
-import { readdir, writeFile } from "node:fs/promises"
+import { readdir, stat } from "node:fs/promises"
 import { dirname, join, resolve, sep } from "node:path"
 import process from "node:process"
 import { WorkspaceRoot } from "@uniflow/code"
-import { StoreError } from "@uniflow/core"
+import { FaultPoints, StoreError } from "@uniflow/core"
 import { Context, Effect, Layer } from "effect"
 import { type FileError, storeErrorOf } from "./internal/fileErrors.ts"
-import { makeFolder, operate } from "./internal/fileOperations.ts"
+import { makeFolder, operate, syncFolder, withFile } from "./internal/fileOperations.ts"
 import { networkFileSystem } from "./internal/networkFileSystem.ts"
 
 export interface UniflowDirectoryOptions {
@@ -38,6 +38,9 @@ export interface UniflowDirectoryService {
 
 /** The folder in use. */
 export class UniflowDirectory extends Context.Service<UniflowDirectory, UniflowDirectoryService>()("@uniflow/node/UniflowDirectory") {}
+
+/** Every fault point of making the folder, in their order. */
+export const faultPoints: ReadonlyArray<string> = ["directory:before", "directory:made", "directory:opened", "directory:after"]
 
 /** Folders that a tool owns and deletes, wherever they are. */
 const doomedAnywhere = ["node_modules", ".next", ".nuxt", ".output", ".svelte-kit", ".vercel", ".turbo", "dist"]
@@ -118,13 +121,27 @@ const ensure = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void,
   yield* Effect.mapError(makeIgnored(path), storeErrorOf(`The folder ${path} cannot be made`))
 })
 
+/** Whether nothing was done in a folder yet but to begin its `.gitignore`: empty is how a killed process leaves it. */
+const isNew = Effect.fnUntraced(function*(path: string): Effect.fn.Return<boolean, FileError> {
+  const names = yield* operate(() => readdir(path))
+  if (names.some((name) => name !== ".gitignore")) return false
+  return names.length === 0 || (yield* operate(() => stat(join(path, ".gitignore")))).size === 0
+})
+
 const makeIgnored = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void, FileError> {
+  const { at } = yield* FaultPoints
+  at("directory:before")
   yield* makeFolder(path)
+  at("directory:made")
   // Only in a new folder: who deletes the file later wants to commit what is there.
-  if ((yield* operate(() => readdir(path))).length > 0) return
-  yield* operate(() => writeFile(join(path, ".gitignore"), "*\n", { flag: "wx" })).pipe(
-    Effect.catchIf((error) => error.code === "EEXIST", () => Effect.void)
-  )
+  if (!(yield* isNew(path))) return
+  // Several processes at once write the same.
+  yield* withFile(join(path, ".gitignore"), "w", (file) => {
+    at("directory:opened")
+    return operate(() => file.writeFile("*\n"))
+  })
+  yield* syncFolder(path)
+  at("directory:after")
 })
 
 /** The folder as a layer; building it touches nothing. */

@@ -114,6 +114,16 @@ describe("the folder is made", () => {
     expect(readdirSync(join(root, ".uniflow"))).toEqual(["uniflow.db"])
   })
 
+  it("and a .gitignore that a killed process left empty is written, one with other lines is left alone", async () => {
+    const path = folder(".uniflow")
+    writeFileSync(join(path, ".gitignore"), "")
+    await Effect.runPromise((await make(root)).ensure)
+    expect(readFileSync(join(path, ".gitignore"), "utf8")).toBe("*\n")
+    writeFileSync(join(path, ".gitignore"), "uniflow.db\n")
+    await Effect.runPromise((await make(root)).ensure)
+    expect(readFileSync(join(path, ".gitignore"), "utf8")).toBe("uniflow.db\n")
+  })
+
   it("by many processes at once", async () => {
     const source = `import { UniflowDirectory } from ${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)}
       import { Effect } from ${JSON.stringify(import.meta.resolve("effect"))}

@@ -66,15 +66,22 @@ const link = (made: string, path: string): void => {
   }
 }
 
+/** Removes what processes left that died while they made a database; what cannot be removed stays. */
 const sweep = (folder: string, name: string): void => {
-  for (const entry of readdirSync(folder)) {
+  const attempt = <A>(run: () => A): A | undefined => {
+    try {
+      return run()
+    } catch {
+      // Another process swept it, or the folder is not ours to look at.
+      return undefined
+    }
+  }
+  for (const entry of attempt(() => readdirSync(folder)) ?? []) {
     if (!entry.startsWith(`${name}.`) || !/\.new(-wal|-shm|-journal)?$/.test(entry)) continue
     const path = join(folder, entry)
-    try {
+    attempt(() => {
       if (Date.now() - statSync(path).mtimeMs > LEFTOVER_MS) rmSync(path, { force: true })
-    } catch {
-      // Another process swept it.
-    }
+    })
   }
 }
 
@@ -93,7 +100,6 @@ const create = (path: string, { at }: FaultPointsService): void => {
   }
   syncFolder(folder)
   at("create:after")
-  sweep(folder, basename(path))
 }
 
 const header = (path: string): Buffer => {
@@ -139,6 +145,7 @@ export const prepareFile = (path: string, points: FaultPointsService): void => {
   try {
     if (statSync(path, { throwIfNoEntry: false }) === undefined) create(path, points)
     inspect(path)
+    sweep(dirname(path), basename(path))
   } catch (cause) {
     throw cause instanceof StoreError ? cause : storeErrorOf(`The database ${path} cannot be opened`)(asFileError(cause))
   }
