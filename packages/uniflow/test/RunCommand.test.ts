@@ -150,13 +150,13 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     expect(stdout).toContain("  Error: boom\\x1b[2J\\x07 here\n")
     expect(stdout).toMatch(/at .*\(uniflow\.config\.ts:\d+:\d+\)/)
     expect(stderr).toMatch(/^error: Step "evil\\x1bcstep" of run "h" failed: boom\\x1b\[2J\\x07 here\n$/)
-    const shown = await project.run("experiment", "show", "h")
-    const explained = await project.run("explain", "h")
-    await project.run("experiment", "tag", "h", "t\u001b[2J=v\u0007")
-    await project.run("experiment", "note", "h", "n\u001b[2J")
-    const tagged = await project.run("experiment", "show", "h")
-    const listed = await project.run("experiment", "list")
-    const logged = await project.run("watch", "h")
+    const shown = await project.invoke("experiment", "show", "h")
+    const explained = await project.invoke("explain", "h")
+    await project.invoke("experiment", "tag", "h", "t\u001b[2J=v\u0007")
+    await project.invoke("experiment", "note", "h", "n\u001b[2J")
+    const tagged = await project.invoke("experiment", "show", "h")
+    const listed = await project.invoke("experiment", "list")
+    const logged = await project.invoke("watch", "h")
     expect(logged.code).toBe(1)
     for (const ended of [{ stdout, stderr }, shown, explained, tagged, listed, logged]) {
       // oxlint-disable-next-line no-control-regex
@@ -165,6 +165,28 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     expect(tagged.stdout).toContain("t\\x1b[2J=v\\x07")
     const { stderr: verbose } = await project.run("run", "hostile", "--run-id", "h", "--verbose")
     expect(verbose).toContain("StepRunner")
+  })
+
+  it("a secret is given again to resume, and is printed nowhere, not even in the error that quotes it", async () => {
+    project.write("uniflow.config.ts", `
+      import { defineConfig, Pipeline, Schema, Step } from "uniflow"
+      import { existsSync } from "node:fs"
+      const call = Step.make("call", {
+        version: "1",
+        params: { token: Schema.Redacted(Schema.String) },
+        run: () => { if (!existsSync("go")) throw new Error("refused hush-hush-hush") }
+      })
+      export default defineConfig({ pipelines: [Pipeline.make("secret", { steps: [call] })] })
+    `)
+    const outputs = []
+    for (const more of [[], ["--verbose"], ["--json"]]) outputs.push(await project.run("run", "secret", "--run-id", "s", "--param", "token=hush-hush-hush", ...more))
+    expect(outputs.map(({ code }) => code)).toEqual([1, 1, 1])
+    project.write("go", "")
+    outputs.push(await project.run("resume", "s"))
+    expect(outputs.at(-1)).toMatchObject({ code: 2, stderr: expect.stringContaining("it is a secret, which is not recorded; give it again") })
+    outputs.push(await project.run("resume", "s", "--param", "token=hush-hush-hush"), await project.run("experiment", "show", "s"), await project.run("experiment", "show", "s", "--json"))
+    expect(outputs.slice(-3).map(({ code }) => code)).toEqual([0, 0, 0])
+    for (const { stderr, stdout } of outputs) expect(stdout + stderr).not.toContain("hush-hush")
   })
 
   it("a once step whose outcome is unknown gives 5, and is resolved by a person", async () => {

@@ -1,5 +1,5 @@
 /** Runs a pipeline, or resumes a run, and shows it: what `uniflow run` and `uniflow resume` share. */
-import { type Pipeline, type RunResult, RunStore, type RunView, type StepRecord } from "@uniflow/core"
+import { type Pipeline, type RunResult, RunStore, type RunView, type StepRecord, type StoredError } from "@uniflow/core"
 import { Effect } from "effect"
 import type { AnyUniflow, Context } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
@@ -63,17 +63,29 @@ export const executeRun = async (context: Context, uniflow: AnyUniflow, pipeline
   release()
   const code = received !== undefined && error !== undefined ? codeOfSignal(received) : error === undefined ? ExitCode.success : describeFailure(error).exitCode
   if (taken) {
-    await tell(context, uniflow, run.id, { pipeline, result, error, code, durationMs: Date.now() - begunAtMs }).catch((caught: unknown) => {
+    try {
+      const view = await uniflow.runs.get(run.id)
+      error = recorded(error, view)
+      await tell(context, uniflow, view, { pipeline, result, error, code, durationMs: Date.now() - begunAtMs })
+    } catch (caught) {
       // Where the run was lost with its store, its own error says more than that the receipt cannot be read.
       if (error === undefined) throw caught
-    })
+    }
   } else if (output.json) output.jsonLine({ _tag: "Result", runId: run.id, status: null, exitCode: code })
   // On a terminal the receipt has said it.
   if (error !== undefined && !(taken && output.isTerminal && !output.quiet && !output.json && !output.verbose)) output.fail(error)
   return code
 }
 
-const tell = async (context: Context, uniflow: AnyUniflow, id: string, ended: {
+/** The error as it is recorded: what is printed may end in a log, and only there are secrets redacted. */
+const recorded = (error: unknown, { error: stored, status }: RunView.RunView): unknown => {
+  if (error === undefined || stored === null || status !== "failed") return error
+  const stacks: Array<string> = []
+  for (let at: StoredError | undefined = stored; at !== undefined; at = at.cause) stacks.push(at.stack ?? `${at.name}: ${at.message}`)
+  return Object.assign(new Error(stored.message), { _tag: describeFailure(error).code, stack: stacks.join("\ncaused by: ") })
+}
+
+const tell = async (context: Context, uniflow: AnyUniflow, view: RunView.RunView, ended: {
   readonly pipeline: Pipeline.Any
   readonly result: RunResult<Pipeline.Any> | undefined
   readonly error: unknown
@@ -81,9 +93,8 @@ const tell = async (context: Context, uniflow: AnyUniflow, id: string, ended: {
   readonly durationMs: number
 }): Promise<void> => {
   const { output } = context
-  const snapshot = await uniflow.runs.snapshot(id)
-  const view = await uniflow.runs.get(id)
-  const savedMs = await timeSavedMs(snapshot, historyOf(uniflow))
+  const { id } = view
+  const savedMs = await timeSavedMs(await uniflow.runs.snapshot(id), historyOf(uniflow))
   if (output.json) {
     return output.jsonLine({
       _tag: "Result",
