@@ -103,9 +103,8 @@ it.effect("a chain of 10,000 steps is made, run, resumed and planned without run
     const pipeline = Pipeline.make("chain", { steps: [last as Step.Step<string, number>] })
     expect(pipeline.steps.length).toBe(10_000)
     yield* run(pipeline, {}, { runId: "r" })
-    yield* run(pipeline, {}, { runId: "r", rerun: ["s9999"] })
     const again = yield* run(pipeline, {}, { runId: "r" })
-    expect(ran).toBe(10_001)
+    expect(ran).toBe(10_000)
     expect(Object.keys(again.decisions).length).toBe(10_000)
   }).pipe(Effect.provide(layer)))
 
