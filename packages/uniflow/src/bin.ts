@@ -7,7 +7,7 @@ var version = process.versions.node.split(".").map(Number)
 if (version[0]! < needed[0]! || (version[0] === needed[0] && version[1]! < needed[1]!)) {
   process.stderr.write(
     "uniflow needs Node " + needed.join(".") + " or newer, and this is Node " + process.versions.node + " (" + process.execPath + "). "
-      + "Install a newer one, for example: npx -y -p node@24 node --version\n"
+      + "Install a newer one, such as Node 24.\n"
   )
   process.exitCode = 1
 } else {
