@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
-import { build } from "esbuild"
+import { build } from "rolldown"
 import { type Line, line, timed } from "./Line.ts"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..")
@@ -17,8 +17,14 @@ export const startUp = async (rounds: number): Promise<ReadonlyArray<Line>> => {
   const folder = mkdtempSync(join(tmpdir(), "uniflow-bench-"))
   try {
     const entry = join(root, "packages", "core", "test", "fixtures", "twoSteps.ts")
-    const bundled = await build({ entryPoints: [entry], bundle: true, minify: true, format: "esm", write: false, platform: "browser", conditions: ["uniflow-source"] })
-    const bytes = gzipSync(bundled.outputFiles[0]!.contents, { level: 9 }).length
+    const bundled = await build({
+      input: entry,
+      platform: "browser",
+      write: false,
+      output: { format: "esm", minify: true },
+      resolve: { conditionNames: ["uniflow-source", "import", "browser", "default"] }
+    })
+    const bytes = gzipSync(bundled.output[0].code, { level: 9 }).length
     const limit = Number(/[\d.]+/.exec(CORE_LIMIT[0]!.limit)?.[0]) * 1000
     const bin = join(root, "packages", "uniflow", "dist", "bin.js")
     if (!existsSync(bin)) throw new Error("packages/uniflow is not built: run pnpm build first")
