@@ -43,7 +43,7 @@ export const evaluate = Step.make("evaluate", {
   inputs: { images: load, network: train },
   run: async ({ inputs, artifacts }) => {
     const confusion = Network.confusion(inputs.network, inputs.images.test)
-    await artifacts.put("confusion.csv", confusion.map((row) => row.join(",")).join("\n"))
+    await artifacts.put("confusion.csv", confusion.map((row) => `${row.join(",")}\n`).join(""))
     const right = confusion.reduce((sum, row, digit) => sum + row[digit]!, 0)
     const total = inputs.images.test.labels.length
     return Metrics.create({ accuracy: right / total, mistakes: total - right })
