@@ -9,6 +9,7 @@ const namesIn = (folder: string): Promise<ReadonlyArray<string>> => readdir(fold
 export const target: CrashTarget = {
   name: "SQLite and files",
   faultPoints: [...UniflowDirectory.faultPoints, ...SqliteDriver.faultPoints, ...FileArtifactStore.faultPoints],
+  fullPoints: ["commit:begun", "commit:written", "artifact.write:before"],
   layer: (directory) => NodeUniflow.layer({ directory }),
   leftovers: async (directory) => [
     ...(await namesIn(join(directory, "objects", "tmp"))).map((name) => `objects/tmp/${name}`),

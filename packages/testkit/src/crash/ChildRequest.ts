@@ -2,7 +2,7 @@
  * What a child process of the harness is told: on its command line as JSON, and later line by line on its input.
  *
  * `kill` ends the process by SIGKILL at the n-th passing of a fault point, `tell` reports the passing and goes on, so
- * that the kill from outside lands right after it, and `full` throws what a full disk would.
+ * that the kill from outside lands right after it, and `full` throws what Node and SQLite throw when the disk is full.
  */
 import { Schema } from "effect"
 

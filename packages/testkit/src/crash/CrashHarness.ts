@@ -15,7 +15,7 @@ import type { Violation } from "./CrashChecks.ts"
 import * as CrashSession from "./CrashSession.ts"
 import { load } from "./CrashTarget.ts"
 import { race } from "./HolderRace.ts"
-import { everyPoint, type Kill, randomKill, randomOf, type Session } from "./KillPlan.ts"
+import { everyPoint, fullDisks, type Kill, randomKill, randomOf, type Session } from "./KillPlan.ts"
 
 export interface CrashOptions {
   /** URL of the module that exports the target. */
@@ -46,6 +46,8 @@ export interface CrashReport {
   readonly killsAtPoints: number
   readonly killsAtRandom: number
   readonly sessions: number
+  /** Processes that ended because the disk was full, told so, and were gone on from. */
+  readonly refusals: number
   /** Fault points that the target declares, and those at which a process was killed. */
   readonly points: number
   readonly pointsHit: number
@@ -93,10 +95,12 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
   let killsAtPoints = 0
   let kills = 0
   let sessions = 0
+  let refusals = 0
   let expectedLines = 0
   const run = async (session: Session): Promise<CrashSession.SessionOutcome> => {
     const outcome = await CrashSession.go(placeOf("session"), session, expected.end)
     sessions++
+    refusals += outcome.refusals
     const step = Math.floor((kills + outcome.kills) / 50) - Math.floor(kills / 50)
     kills += outcome.kills
     killsAtPoints += outcome.hit.length
@@ -127,6 +131,9 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
   for (const point of recoveries.keys()) seen.add(point)
   await pool(chained, parallel)
 
+  const full = new Map((target.fullPoints ?? []).flatMap((point): ReadonlyArray<[string, number]> => wanted.has(point) ? [[point, expected.passings.get(point) ?? 0]] : []))
+  await pool(fullDisks(full, perPoint(options.kills)).map((disk) => () => run([disk])), parallel)
+
   const random = randomOf(seed)
   const more = function*(): Generator<() => Promise<unknown>> {
     while (kills < options.kills) {
@@ -150,6 +157,7 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
     killsAtPoints,
     killsAtRandom: kills - killsAtPoints,
     sessions,
+    refusals,
     points: declared.size,
     pointsHit: [...hit].filter((point) => declared.has(point)).length,
     expectedLines,

@@ -22,6 +22,8 @@ export interface Place {
 export interface SessionOutcome {
   /** Kills that met a living process. */
   readonly kills: number
+  /** Processes that ended because the disk was full. */
+  readonly refusals: number
   /** Points at which the process ended itself. */
   readonly hit: ReadonlyArray<string>
   /** What the process passed after the last kill. */
@@ -57,7 +59,7 @@ const killed = async (place: Place, kill: Kill): Promise<Ended> => {
   const child = work(place, kill.at === "moment" ? null : kill.fault)
   if (kill.at === "moment") await child.until(isReady)
   if (kill.at === "after") await child.until(isPassed)
-  if (kill.at !== "point") {
+  if (kill.at === "after" || kill.at === "moment") {
     await waitMs(kill.delayMs)
     child.signal("SIGKILL")
   }
@@ -88,6 +90,7 @@ export const go = async (place: Place, session: Session, expected: Observation.O
   const violations: Array<Violation> = []
   const hit: Array<string> = []
   let kills = 0
+  let refusals = 0
   let before: Observation.Observation | undefined
   let sinceLine = 0
   const look = async (): Promise<void> => {
@@ -100,13 +103,14 @@ export const go = async (place: Place, session: Session, expected: Observation.O
   try {
     for (const kill of session) {
       const ended = await killed(place, kill)
-      violations.push(...stuck(ended, `After kill ${kills}`))
+      if (kill.at === "full" && ended.failure?.tag === "StoreError Full") refusals++
+      else violations.push(...stuck(ended, `After kill ${kills}`))
       if (ended.killed) {
         kills++
         if (kill.at === "point") hit.push(kill.fault.point)
       }
       await look()
-      if (!ended.killed) break
+      if (!ended.killed && kill.at !== "full") break
     }
     await rm(trace, { force: true })
     const last = await work(place, null).ended
@@ -122,6 +126,7 @@ export const go = async (place: Place, session: Session, expected: Observation.O
   const name = session.map(describe).join(", ")
   return {
     kills,
+    refusals,
     hit,
     recovery,
     lines: sinceLine,

@@ -11,6 +11,8 @@ export interface CrashTarget {
   readonly name: string
   /** Every fault point that the services pass, those of recovery included: the harness fails when one was never hit. */
   readonly faultPoints: ReadonlyArray<string>
+  /** Those where an error that is thrown stands for the failure of what follows: there the disk is full once. Default none. */
+  readonly fullPoints?: ReadonlyArray<string> | undefined
   /** All services on a place: a folder of its own, which exists, and whose name nothing else has. */
   readonly layer: (place: string) => Layer.Layer<Uniflow.Services, StoreError>
   /**

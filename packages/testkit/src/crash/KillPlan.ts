@@ -5,11 +5,13 @@
  */
 import type { Fault } from "./ChildRequest.ts"
 
-/** A kill: at a fault point by itself, shortly after one from outside, or some time after the work began. */
+/** What is done to a process: a kill at a fault point by itself, shortly after one from outside, or some time after the work began. */
 export type Kill =
   | { readonly at: "point"; readonly fault: Fault }
   | { readonly at: "after"; readonly fault: Fault; readonly delayMs: number }
   | { readonly at: "moment"; readonly delayMs: number }
+  /** No kill: the disk is full at the fault point, and has room again for the next process. */
+  | { readonly at: "full"; readonly fault: Fault }
 
 export type Session = ReadonlyArray<Kill>
 
@@ -43,6 +45,10 @@ export const spread = (count: number, wanted: number): ReadonlyArray<number> =>
 export const everyPoint = (passings: Passings, perPoint: number): ReadonlyArray<Kill> =>
   [...passings].flatMap(([point, count]) => spread(count, perPoint).map((nth): Kill => ({ at: "point", fault: { point, nth, action: "kill" } })))
 
+/** A full disk for some passings of every given point. */
+export const fullDisks = (passings: Passings, perPoint: number): ReadonlyArray<Kill> =>
+  [...passings].flatMap(([point, count]) => spread(count, perPoint).map((nth): Kill => ({ at: "full", fault: { point, nth, action: "full" } })))
+
 /** A kill at random: at any moment, or within 3 ms after some fault point (so inside what follows it). */
 export const randomKill = (random: () => number, passings: Passings, workMs: number): Kill => {
   if (random() < 0.5) return { at: "moment", delayMs: random() * workMs }
@@ -55,6 +61,8 @@ export const randomKill = (random: () => number, passings: Passings, workMs: num
 export const describe = (kill: Kill): string =>
   kill.at === "point"
     ? `${kill.fault.point}#${kill.fault.nth}`
+    : kill.at === "full"
+    ? `disk full at ${kill.fault.point}#${kill.fault.nth}`
     : kill.at === "after"
     ? `${kill.fault.point}#${kill.fault.nth} + ${kill.delayMs.toFixed(2)} ms`
     : `${kill.delayMs.toFixed(0)} ms`

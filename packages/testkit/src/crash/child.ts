@@ -27,7 +27,7 @@ const faultsOf = (trace: string, fault: Fault | null): { readonly at: (point: st
         case "tell":
           return say({ said: "passed" })
         case "full":
-          throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC", errno: -28, syscall: "write" })
+          throw Object.assign(new Error("no space left on device"), { code: "ENOSPC", errcode: 13 })
       }
     }
   }
