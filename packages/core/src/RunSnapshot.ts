@@ -45,6 +45,11 @@ export const statesOf = (history: ReadonlyArray<StepRecord>): Map<string, StepSt
     states.delete(record.address)
     states.set(record.address, { address: record.address, step: record.step, record, outcome: generations.get(key) ?? record })
   }
+  // What a map went over before and does not go over any more is no part of it; it was not decided about since.
+  for (const { address, record, step } of states.values()) {
+    const map = address === step ? undefined : states.get(step)
+    if (map !== undefined && record.attempt < map.outcome.attempt) states.delete(address)
+  }
   return states
 }
 
