@@ -1,10 +1,10 @@
-// The documentation as a reader would follow it: every TypeScript snippet is type checked and run, every `uniflow` or
-// `node` line of a shell snippet too, document by document, each in an empty project of its own.
+// The documentation as a reader would follow it: every link leads somewhere, every TypeScript snippet is type checked
+// and run, every `uniflow` or `node` line of a shell snippet too, document by document, each in an empty project.
 // `node scripts/docs.mjs README.md` takes one document; `--keep` leaves the projects there and says where.
 //
 // What may stand behind the language of a fence (readers do not see it):
 //   file=train.ts   the file it is kept in, for the snippets after it; a second one of that name replaces it
-//   file=train.ts   (of a diff fence) changes that file: what stands there without the + lines becomes it without the - lines
+//                   (of a diff fence) changes that file: the lines without the + ones become those without the - ones
 //   types           type checked, and kept if it has a file, but not run
 //   exit=1          it must end with this code instead of 0
 //   kill="epoch 3"  killed with SIGKILL as soon as its output holds this text
@@ -25,8 +25,13 @@ const markdown = (folder) => existsSync(join(root, folder)) ? readdirSync(join(r
 
 const readmes = (group) => existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => join(group, name, "README.md")).filter((path) => existsSync(join(root, path))) : []
 
+const chosen = (path) => existsSync(join(root, path)) && (only.length === 0 || only.includes(path))
+
+/** Documents whose links alone are looked at: their snippets are for this repository, or parts of something. */
+const linked = ["CONTRIBUTING.md", ...markdown("docs/adr"), ...markdown("docs/format")].filter(chosen)
+
 const documents = ["README.md", ...markdown("docs"), ...readmes("packages"), ...readmes("integrations"), ...readmes("examples")]
-  .filter((path) => existsSync(join(root, path)) && (only.length === 0 || only.includes(path)))
+  .filter(chosen)
 
 /** The fenced snippets of a document, with what stands behind their language. */
 const snippetsOf = (path) => {
@@ -128,6 +133,13 @@ const failures = []
 const fail = (where, problem) => {
   failures.push(where)
   console.error(`FAILED ${where}\n${problem.replaceAll(/^/gm, "       ")}`)
+}
+
+for (const path of [...documents, ...linked]) {
+  const text = readFileSync(join(root, path), "utf8").replaceAll(/^( *)```[\s\S]*?^\1```$/gm, "")
+  for (const [, target] of text.matchAll(/\]\((?![a-z]+:)([^)#\s]+)[^)]*\)/g)) {
+    if (!existsSync(join(root, dirname(path), target))) fail(path, `it links to ${target}, which is not there`)
+  }
 }
 
 const all = documents.map((path) => ({ path, slug: path.replaceAll(/[/.]/g, "-"), snippets: snippetsOf(path) }))
