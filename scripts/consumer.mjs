@@ -172,7 +172,7 @@ try {
   writeFileSync(join(project, "entries.ts"), entries.map((entry, index) => `export * as entry${index} from "${entry}"\n`).join(""))
   writeFileSync(join(project, "entries.cts"), entries.map((entry, index) => `export import entry${index} = require("${entry}")\n`).join(""))
 
-  const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2023", "--types", "node"]
+  const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--allowImportingTsExtensions", "--target", "es2023", "--types", "node"]
   const sources = [...Object.keys(programs).filter((file) => /\.[cm]?tsx?$/.test(file)), "entries.ts"]
   writeFileSync(join(project, "package.json"), readFileSync(join(project, "package.json"), "utf8").replace("{", `{"type":"module",`))
   check("tsc, as NodeNext", () =>

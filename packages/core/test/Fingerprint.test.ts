@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Random, Schema, Stream } from "effect"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { CodeVersion, Environment, Fingerprint, type FingerprintComponents, Hasher, Pipeline, Runner, snapshot, SourceFiles, Step } from "../src/index.ts"
 import { failure, layer, run, stores } from "./memory.ts"
 
