@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Schema } from "effect"
+import { type Duration, Effect, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { CodeVersion, GarbageCollector, Pipeline, Runner, RunStore, snapshot, Step } from "../src/index.ts"
 import { ending, failure, layer, run, stores } from "./memory.ts"

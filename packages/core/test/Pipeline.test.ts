@@ -61,6 +61,7 @@ it("names, options and goals that cannot be used are refused, all at once", () =
   expect(issuesOf(() => Step.make("", { run: () => 1 }))).toContain("non-empty")
   expect(issuesOf(() => Step.make("x".repeat(257), { run: () => 1 }))).toContain("longer than 256")
   expect(issuesOf(() => Step.make("\ud800", { run: () => 1 }))).toContain("lone surrogate")
+  // oxlint-disable-next-line no-extra-bind -- a bound function's text cannot be seen, which is what this is about
   expect(issuesOf(() => Step.make("bound", { run: (() => 1).bind(null) }))).toContain("native or bound; give the step a version")
   expect(issuesOf(() => Step.map("m", { version: "1", over: Step.make("l", { version: "1", run: () => [1] }), concurrency: 0, run: () => 1 }))).toContain("concurrency of step")
   expect(issuesOf(() => Pipeline.make("p", { steps: [a], goals: { loss: "lower" as never } }))).toContain("goal of metric \"loss\"")

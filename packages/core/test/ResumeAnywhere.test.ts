@@ -1,6 +1,6 @@
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Metrics, Pipeline, Runner, RunStore, type RunStoreService, Step, type StepContext, StoreError } from "../src/index.ts"
 import { begin, ending } from "./memory.ts"
