@@ -53,7 +53,7 @@ it.effect("the same id with other params, another pipeline or another seed is an
     const other = yield* failure(arithmetic(), { size: 5, factor: 3 }, { runId: "r" })
     expect(other).toMatchObject({ _tag: "RunParamsChanged", changes: [{ param: "factor", was: "2", is: "3" }, { param: "size", was: "4", is: "5" }].reverse() })
     expect(other.message).toContain("size was 4, is 5")
-    expect(other.message).toContain("uniflow.fork")
+    expect(other.message).toContain("Start a new run under another id")
     const alone = Pipeline.make("alone", { steps: [Step.make("load", { version: "1", run: () => 1 })] })
     expect((yield* failure(alone, {}, { runId: "r" })).message).toContain("belongs to pipeline \"arithmetic\"")
     expect((yield* failure(arithmetic(), params, { runId: "r", seed: 7 })).message).toContain("seed was 0, is 7")
