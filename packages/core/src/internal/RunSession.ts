@@ -88,6 +88,8 @@ export class RunSession {
     Effect.tapError(this.store.commit({ runId: this.runId, token: this.token }, changes), (error) =>
       Effect.sync(() => {
         if (error.reason === "LeaseLost") Deferred.doneUnsafe(this.taken, Exit.fail(error))
+        // Lines that a commit recorded though it seemed to fail are refused ever after.
+        else if (error.reason !== "NotPermitted") this.tracking.keepLines(changes)
       }))
 
   /** Fails once another process has taken the run. */
@@ -129,7 +131,7 @@ export class RunSession {
     const { tracking } = this
     const drained = Effect.suspend(() => {
       const { changes, putBack } = tracking.drain()
-      return changes.length === 0 ? Effect.void : Effect.onError(this.submit(changes), (cause) => Effect.sync(() => putBack({ lines: !isRefused(cause) })))
+      return changes.length === 0 ? Effect.void : Effect.onError(this.submit(changes), () => Effect.sync(putBack))
     })
     return this.exclusively(Effect.andThen(Effect.suspend(() => tracking.unspill(this.submit)), drained)).pipe(
       Effect.catchCause((cause) =>
@@ -178,7 +180,3 @@ export class RunSession {
     return this.files.digest(path)
   }
 }
-
-/** Lines that a commit recorded though it seemed to fail are refused ever after. */
-const isRefused = (cause: Cause.Cause<StoreError>): boolean =>
-  cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error.reason === "NotPermitted")

@@ -40,7 +40,8 @@ export interface Logger {
 /** What is to be recorded, and the way back when it could not be. */
 export interface Drained {
   readonly changes: ReadonlyArray<Change>
-  readonly putBack: (options: { readonly lines: boolean }) => void
+  /** Makes all of it wait again, lines aside (`keepLines`). */
+  readonly putBack: () => void
 }
 
 /**
@@ -98,7 +99,8 @@ export class TrackingBuffer {
 
   /** Records with whatever is recorded next what an execution leaves that came to nothing. */
   leave(changes: ReadonlyArray<Change>): void {
-    this.left.push(...changes)
+    this.left.push(...changes.filter(({ _tag }) => _tag !== "LogsAdded"))
+    this.keepLines(changes)
   }
 
   /** Keeps a line of a step's log. */
@@ -196,10 +198,9 @@ export class TrackingBuffer {
     const taken = [...this.live.values()].map((live) => ({ live, opening: live.opening, sealed: live.sealed, changes: this.take(live, false) }))
     return {
       changes: [...left, ...lazy.values(), ...taken.flatMap(({ changes }) => changes), ...linesOf(logs)],
-      putBack: (options) => {
+      putBack: () => {
         this.left = [...left, ...this.left]
         this.lazy = new Map([...lazy, ...this.lazy])
-        if (options.lines) this.logs = [...logs, ...this.logs]
         for (const { live, opening, sealed, changes } of taken) {
           if (changes.length === 0) continue
           live.opening = opening
@@ -218,6 +219,12 @@ export class TrackingBuffer {
     this.lazy = new Map()
     this.logs = []
     return changes
+  }
+
+  /** Keeps the lines that a commit held and could not record: they may be other steps'. */
+  keepLines(changes: ReadonlyArray<Change>): void {
+    const logs = changes.flatMap((change) => change._tag === "LogsAdded" ? change.logs : [])
+    if (logs.length > 0) this.logs = [...logs, ...this.logs]
   }
 
   close(): void {

@@ -1,0 +1,51 @@
+import { Effect, Fiber, Layer } from "effect"
+import { expect, it } from "vitest"
+import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Pipeline, Runner, RunStore, type RunStoreService, Step, StoreError } from "../src/index.ts"
+import { begin, makeGate } from "./memory.ts"
+
+it("a commit that fails takes no other step's lines with it", async () => {
+  let full = true
+  const store = Effect.map(MemoryRunStore.make, (inner): RunStoreService => ({
+    ...inner,
+    commit: (writer, changes) => {
+      const isFirst = changes.some((change) => change._tag === "StepRecorded" && change.record.address === "refused")
+      if (!full || !isFirst) return inner.commit(writer, changes)
+      full = false
+      return Effect.fail(new StoreError({ reason: "Full", what: "the disk is full" }))
+    }
+  }))
+  const layer = Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(Layer.effect(RunStore, store), MemoryArtifactStore.layer, JsonCodec.layer)))
+  const [logged, refused] = [makeGate(), makeGate()]
+  const beside = Step.make("beside", {
+    version: "1",
+    run: async ({ log }) => {
+      log("a line of a step beside it")
+      await logged.wait()
+      return 1
+    }
+  })
+  const first = Step.make("refused", {
+    version: "1",
+    run: async ({ log }) => {
+      log("its own line")
+      await refused.wait()
+      return 2
+    }
+  })
+  const lines = Effect.gen(function*() {
+    const fiber = yield* begin(Pipeline.make("full", { steps: [beside, first] }), {}, { runId: "full" })
+    yield* logged.arrived
+    yield* refused.arrived
+    refused.open()
+    yield* Effect.promise(() => expect.poll(() => full).toBe(false))
+    logged.open()
+    const { reason } = (yield* Effect.flip(Fiber.join(fiber))) as StoreError
+    const { steps, logs } = yield* RunStore
+    return { reason, recorded: (yield* steps("full")).map(({ address }) => address), lines: (yield* logs("full")).map(({ address, message }) => `${address}: ${message}`) }
+  })
+  expect(await Effect.runPromise(Effect.provide(lines, layer))).toEqual({
+    reason: "Full",
+    recorded: ["beside"],
+    lines: ["beside: a line of a step beside it", "refused: its own line"]
+  })
+})
