@@ -34,6 +34,8 @@ export interface ChildOptions {
   readonly cache: string
   /** A process that lives longer, in milliseconds, is killed, and counts as stuck. Default 60,000. */
   readonly limitMs?: number | undefined
+  /** A command that runs the process: its name and arguments. Default none. */
+  readonly under?: ReadonlyArray<string> | undefined
 }
 
 const program = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url))
@@ -50,8 +52,9 @@ const conditions = (): ReadonlyArray<string> => {
 const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Said))
 
 /** Starts a process that works on a target. */
-export const start = (request: ChildRequest, { cache, limitMs = 60_000 }: ChildOptions): ChildProcess => {
-  const child = spawn(process.execPath, [...conditions(), program, JSON.stringify(request)], {
+export const start = (request: ChildRequest, { cache, limitMs = 60_000, under = [] }: ChildOptions): ChildProcess => {
+  const [command = process.execPath, ...args] = [...under, process.execPath, ...conditions(), program, JSON.stringify(request)]
+  const child = spawn(command, args, {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: "" }
   })

@@ -22,6 +22,8 @@ export interface CrashOptions {
   readonly target: string
   /** Kills to reach; every fault point is killed at whatever this says. */
   readonly kills: number
+  /** Kills at single system calls besides, drawn at random; needs strace. Default 0. */
+  readonly calls?: number | undefined
   /** What random kills are drawn from. */
   readonly seed: number
   /** Fault points to kill at. Default: all; fewer say nothing about the others. */
@@ -45,6 +47,9 @@ export interface CrashReport {
   readonly kills: number
   readonly killsAtPoints: number
   readonly killsAtRandom: number
+  readonly killsAtCalls: number
+  /** System calls by which the work without a kill changes files. */
+  readonly calls: number
   readonly sessions: number
   /** Processes that ended because the disk was full, told so, and were gone on from. */
   readonly refusals: number
@@ -76,7 +81,7 @@ const pool = async <A>(tasks: Iterable<() => Promise<A>>, parallel: number): Pro
 
 /** Kills until `kills` is reached; the report tells everything that was wrong. Rejects when nothing can be tried at all. */
 export const crash = async (options: CrashOptions): Promise<CrashReport> => {
-  const { keep = true, onProgress = () => {}, parallel = availableParallelism(), races = 20, seed, stops = true } = options
+  const { calls = 0, keep = true, onProgress = () => {}, parallel = availableParallelism(), races = 20, seed, stops = true } = options
   const begun = performance.now()
   const target = await load(options.target)
   const root = await mkdtemp(join(tmpdir(), "uniflow-crash-"))
@@ -93,6 +98,7 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
   const hit = new Set<string>()
   const seen = new Set(expected.passings.keys())
   let killsAtPoints = 0
+  let killsAtCalls = 0
   let kills = 0
   let sessions = 0
   let refusals = 0
@@ -109,6 +115,7 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
     violations.push(...outcome.violations)
     for (const { kind, what } of outcome.violations.slice(0, 3)) onProgress(`${kind}: ${what}`)
     if (outcome.violations.length > 3) onProgress(`… and ${outcome.violations.length - 3} more of this session`)
+    if (session.some(({ at }) => at === "call")) killsAtCalls += outcome.kills
     if (step > 0) onProgress(`${kills} kills, ${hit.size} of ${target.faultPoints.length} points, ${violations.length} violations`)
     return outcome
   }
@@ -135,8 +142,13 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
   await pool(fullDisks(full, perPoint(options.kills)).map((disk) => () => run([disk])), parallel)
 
   const random = randomOf(seed)
+  const made = calls === 0 ? [] : await CrashSession.systemCalls(placeOf("calls"))
+  const oneCall = (): Kill => ({ at: "call", call: made[Math.floor(random() * made.length)]! })
+  const atCalls = made.length === 0 ? [] : Array.from({ length: Math.ceil(calls / 2) }, (): Session => [oneCall(), oneCall()])
+  await pool(atCalls.map((session) => () => run(session)), parallel)
+
   const more = function*(): Generator<() => Promise<unknown>> {
-    while (kills < options.kills) {
+    while (kills - killsAtCalls < options.kills) {
       const length = 1 + Math.floor(random() * 4)
       yield () => run(Array.from({ length }, () => randomKill(random, expected.passings, expected.workMs)))
     }
@@ -155,7 +167,9 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
     seed,
     kills,
     killsAtPoints,
-    killsAtRandom: kills - killsAtPoints,
+    killsAtRandom: kills - killsAtPoints - killsAtCalls,
+    killsAtCalls,
+    calls: made.length,
     sessions,
     refusals,
     points: declared.size,

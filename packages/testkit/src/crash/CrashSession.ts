@@ -10,6 +10,7 @@ import type { CrashTarget } from "./CrashTarget.ts"
 import * as ExpectedLog from "./ExpectedLog.ts"
 import { describe, type Kill, type Passings, passingsOf, type Session } from "./KillPlan.ts"
 import * as Observation from "./Observation.ts"
+import { callsOf, killing, listing, type SystemCall } from "./SystemCalls.ts"
 
 export interface Place {
   readonly folder: string
@@ -50,12 +51,13 @@ const waitMs = async (ms: number): Promise<void> => {
   while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve))
 }
 
-const work = ({ folder, options, targetUrl }: Place, fault: Fault | null): ChildProcess => {
+const work = ({ folder, options, targetUrl }: Place, fault: Fault | null, under?: ReadonlyArray<string>): ChildProcess => {
   const { log, place, trace } = pathsOf(folder)
-  return start({ target: targetUrl, place, mode: "work", log, trace, fault }, options)
+  return start({ target: targetUrl, place, mode: "work", log, trace, fault }, { ...options, under })
 }
 
 const killed = async (place: Place, kill: Kill): Promise<Ended> => {
+  if (kill.at === "call") return work(place, null, killing(kill.call)).ended
   const child = work(place, kill.at === "moment" ? null : kill.fault)
   if (kill.at === "moment") await child.until(isReady)
   if (kill.at === "after") await child.until(isPassed)
@@ -81,6 +83,15 @@ export const uninterrupted = async (place: Place): Promise<{ readonly end: Obser
   if (failure !== undefined) throw new Error(`The uninterrupted run ended in ${failure.tag}: ${failure.message}`)
   const end = await Observation.take(place.target, store, copy)
   return { end, passings: passingsOf(await readFile(trace, "utf8")), workMs }
+}
+
+/** The system calls by which the work changes files. */
+export const systemCalls = async (place: Place): Promise<ReadonlyArray<SystemCall>> => {
+  const list = join(place.folder, "calls")
+  await mkdir(pathsOf(place.folder).place, { recursive: true })
+  const { failure } = await work(place, null, listing(list)).ended
+  if (failure !== undefined) throw new Error(`Under strace the work ended in ${failure.tag}: ${failure.message}`)
+  return callsOf(await readFile(list, "utf8"))
 }
 
 /** Goes through a session; the folder is removed when nothing was wrong. */

@@ -4,12 +4,14 @@
  * A session works on one place: it is killed once or several times, each time by one of these, then left to finish.
  */
 import type { Fault } from "./ChildRequest.ts"
+import type { SystemCall } from "./SystemCalls.ts"
 
-/** What is done to a process: a kill at a fault point by itself, shortly after one from outside, or some time after the work began. */
+/** What is done to a process: a kill at a fault point by itself, shortly after one from outside, some time after the work began, or at a system call. */
 export type Kill =
   | { readonly at: "point"; readonly fault: Fault }
   | { readonly at: "after"; readonly fault: Fault; readonly delayMs: number }
   | { readonly at: "moment"; readonly delayMs: number }
+  | { readonly at: "call"; readonly call: SystemCall }
   /** No kill: the disk is full at the fault point, and has room again for the next process. */
   | { readonly at: "full"; readonly fault: Fault }
 
@@ -61,6 +63,8 @@ export const randomKill = (random: () => number, passings: Passings, workMs: num
 export const describe = (kill: Kill): string =>
   kill.at === "point"
     ? `${kill.fault.point}#${kill.fault.nth}`
+    : kill.at === "call"
+    ? `${kill.call.name}#${kill.call.nth}`
     : kill.at === "full"
     ? `disk full at ${kill.fault.point}#${kill.fault.nth}`
     : kill.at === "after"

@@ -134,7 +134,8 @@ export const take = Effect.fnUntraced(function*(
   const outcomes = grouped(records.filter((record) => record.decision !== "restored" || record.components !== null))
   for (const record of records) if (record.output !== null) yield* check(`The output of "${record.address}"`, record.output)
   records.forEach((record, n) => {
-    if (record.seq !== n + 1) damage.push(`Record ${n + 1} of run "${runId}" has seq ${record.seq}`)
+    // A commit that was refused leaves a gap.
+    if (record.seq <= (records[n - 1]?.seq ?? 0)) damage.push(`Record ${n + 1} of run "${runId}" has seq ${record.seq}, and the one before it ${records[n - 1]?.seq}`)
     const generations = outcomes.get(record.address)?.map(({ generation }) => generation) ?? []
     if (!generations.includes(record.generation)) damage.push(`Record ${record.seq} of run "${runId}" names generation ${record.generation} of "${record.address}", which is not recorded`)
   })

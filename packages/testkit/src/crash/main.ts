@@ -1,7 +1,8 @@
 /**
  * `node main.ts --target <module> [--kills 1000] [--seed n] [--parallel n] [--races n] [--no-stops]
- * [--points a,b]`
+ * [--points a,b] [--calls n]`
  *
+ * `--calls` adds kills at single system calls, by strace.
  * Progress as lines, then the report as one JSON object; exit code 0 only when nothing was wrong.
  */
 import { resolve } from "node:path"
@@ -18,7 +19,8 @@ const { values } = parseArgs({
     parallel: { type: "string" },
     races: { type: "string", default: "20" },
     stops: { type: "boolean", default: true },
-    points: { type: "string" }
+    points: { type: "string" },
+    calls: { type: "string", default: "0" }
   },
   allowNegative: true
 })
@@ -40,6 +42,7 @@ console.log(`crash: seed ${seed}`)
 const { violations, ...report } = await crash({
   target: pathToFileURL(resolve(values.target)).href,
   kills: numberOf("kills", values.kills),
+  calls: numberOf("calls", values.calls),
   seed,
   parallel: values.parallel === undefined ? undefined : numberOf("parallel", values.parallel),
   races: numberOf("races", values.races),
