@@ -81,6 +81,58 @@ it.effect("retries within an attempt go on from the checkpoint, without a double
     expect(yield* ending("retried")).toEqual(yield* ending("whole"))
   }).pipe(Effect.provide(layer)))
 
+it.effect("a retry cuts away a series that only the failed try had, after the checkpoint", () =>
+  Effect.gen(function*() {
+    let tries = 0
+    const step = Step.make("step", {
+      version: "1",
+      retry: { times: 1, delay: 0 },
+      run: async ({ checkpoint, metrics }) => {
+        if ((await checkpoint.latest("half")) === undefined) {
+          metrics.log({ x: 1 })
+          await checkpoint.save("half", 1)
+        }
+        if (++tries === 1) {
+          metrics.log({ stray: 1 })
+          throw new Error("again")
+        }
+        metrics.log({ x: 2 })
+      }
+    })
+    yield* run(Pipeline.make("p", { steps: [step] }), {}, { runId: "r" })
+    expect((yield* snapshot("r")).series.map(({ key, summary }) => `${key} ${summary.count}`)).toEqual(["x 2"])
+  }).pipe(Effect.provide(layer)))
+
+it.effect("an execution that was interrupted before it loaded its checkpoint leaves the points that belong to it", () =>
+  Effect.gen(function*() {
+    const make = (what: "fails" | "waits" | "goes on", gate?: ReturnType<typeof makeGate>) =>
+      Pipeline.make("p", {
+        steps: [Step.make("step", {
+          version: "1",
+          run: async ({ checkpoint, metrics }) => {
+            if (what === "waits") await gate!.wait()
+            if ((await checkpoint.latest("half")) === undefined) {
+              for (let i = 0; i < 5; i++) metrics.log({ x: i })
+              await checkpoint.save("half", 1)
+            }
+            if (what === "fails") await new Promise(() => {})
+            metrics.log({ x: 5 })
+          }
+        })]
+      })
+    const first = yield* begin(make("fails"), {}, { runId: "r" })
+    yield* TestClock.adjust("1 second")
+    first.interruptUnsafe()
+    yield* TestClock.adjust("10 seconds")
+    const gate = makeGate()
+    const second = yield* begin(make("waits", gate), {}, { runId: "r" })
+    yield* gate.arrived
+    second.interruptUnsafe()
+    yield* TestClock.adjust("10 seconds")
+    yield* run(make("goes on"), {}, { runId: "r" })
+    expect((yield* points("r", "x")).map(([, value]) => value)).toEqual([0, 1, 2, 3, 4, 5])
+  }).pipe(Effect.provide(layer)))
+
 it.effect("an execution that was cut off leaves what it had flushed, and the next one rewinds it", () =>
   Effect.gen(function*() {
     yield* run(training(never), {}, { runId: "whole" })
@@ -254,13 +306,13 @@ it.effect("bytes that a codec shares with the value are taken at the call, too",
   return Effect.gen(function*() {
     const loaded = yield* scripted(
       script(async ({ checkpoint }) => {
-        const saving = checkpoint.save("model", model)
+        const saving = [checkpoint.save("model", model), checkpoint.save("order", new Uint8Array(50_000)), checkpoint.save("order", "small")]
         model.fill(2)
-        await saving
+        await Promise.all(saving)
       }),
-      script(async ({ checkpoint }) => [...new Set(await checkpoint.load<Uint8Array>("model"))])
+      script(async ({ checkpoint }) => [[...new Set(await checkpoint.load<Uint8Array>("model"))], await checkpoint.load("order"), (await checkpoint.list("order")).map(({ version }) => version)])
     )
-    expect(loaded).toEqual([1])
+    expect(loaded).toEqual([[1], "small", [1, 2]])
   }).pipe(Effect.provide(raw))
 })
 

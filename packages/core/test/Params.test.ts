@@ -191,7 +191,8 @@ it.effect("a param that is too large to be a param is refused", () =>
   }).pipe(Effect.provide(layer)))
 
 it("params are those of the moment of the call", async () => {
-  const uniflow = Uniflow.make(layer)
+  const slow = Layer.effectDiscard(Effect.promise(() => Promise.resolve()))
+  const uniflow = Uniflow.make(Layer.provideMerge(layer, slow))
   const pipeline = seeing({ lr: Schema.Number })
   const params = { lr: 1 }
   const running = uniflow.run(pipeline, { runId: "r", params })

@@ -288,6 +288,17 @@ it.effect("one failing step lets what runs finish and be kept; nothing new is be
     expect((yield* snapshot("r")).steps.map(({ address, record }) => `${address} ${record.status}`).sort()).toEqual(["broken failed", "slow completed"])
   }).pipe(Effect.provide(layer)))
 
+it.effect("a step that waits for its turn is not begun after another has failed", () =>
+  Effect.gen(function*() {
+    const ran: Array<string> = []
+    const broken = Step.make("broken", { version: "1", run: () => Promise.reject(new Error("no")) })
+    const waiting = Step.make("waiting", { version: "1", run: () => ran.push("waiting") })
+    const list = Step.make("list", { version: "1", run: () => [1, 2] })
+    const each = Step.map("each", { version: "1", over: list, run: () => ran.push("item") })
+    yield* failure(Pipeline.make("p", { steps: [broken, waiting, each] }), {}, { runId: "r", concurrency: 1 })
+    expect(ran).toEqual([])
+  }).pipe(Effect.provide(layer)))
+
 it.effect("what was thrown may be anything, and the record tells it as well as it can", () =>
   Effect.gen(function*() {
     const hostile = Object.defineProperty({}, "message", {

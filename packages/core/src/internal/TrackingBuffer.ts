@@ -128,8 +128,7 @@ export class TrackingBuffer {
         }
         const full = writer.push(index ?? writer.nextIndex, value, timeMs)
         if (full === undefined) return
-        live.sealed.push({ _tag: "PointsWritten", series: { address, generation, key }, chunks: [full.chunk], summary: full.summary })
-        this.sealedBytes += full.chunk.bytes.length
+        live.sealed.push(...this.counted([{ _tag: "PointsWritten", series: { address, generation, key }, chunks: [full.chunk], summary: full.summary }]))
         if (this.sealedBytes >= MEMORY_BYTES) this.toSpill()
       },
       open: (changes) => {
@@ -179,11 +178,12 @@ export class TrackingBuffer {
         Effect.sync(() => {
           for (const [live, opening] of openings) {
             live.opening = opening
-            live.sealed.unshift(...batch.filter((one) => one.live === live).map(({ change }) => change))
+            this.keep(live, batch.filter((one) => one.live === live).map(({ change }) => change))
           }
           for (let next = frames.next(); next.done !== true; next = frames.next()) {
             const { execution, change } = decodeFrame(next.value)
-            this.live.get(execution)?.sealed.push(change)
+            const live = this.live.get(execution)
+            if (live !== undefined) live.sealed.push(...this.counted([change]))
           }
         }))
     }
@@ -195,7 +195,7 @@ export class TrackingBuffer {
     this.left = []
     this.lazy = new Map()
     this.logs = []
-    const taken = [...this.live.values()].map((live) => ({ live, opening: live.opening, sealed: live.sealed, changes: this.take(live, false) }))
+    const taken = [...this.live.values()].map((live) => ({ live, opening: live.opening, sealed: [...live.sealed], changes: this.take(live, false) }))
     return {
       changes: [...left, ...lazy.values(), ...taken.flatMap(({ changes }) => changes), ...linesOf(logs)],
       putBack: () => {
@@ -204,7 +204,7 @@ export class TrackingBuffer {
         for (const { live, opening, sealed, changes } of taken) {
           if (changes.length === 0) continue
           live.opening = opening
-          live.sealed = [...sealed, ...live.sealed]
+          this.keep(live, sealed)
           // The newest figures follow the full chunks, whose own are those of an earlier moment.
           for (const writer of live.writers.values()) writer.touch()
         }
@@ -230,6 +230,16 @@ export class TrackingBuffer {
   close(): void {
     this.spill?.close()
     this.spill = undefined
+  }
+
+  /** Puts full chunks before those that wait. */
+  private keep(live: Live, sealed: ReadonlyArray<Points>): void {
+    live.sealed = [...this.counted(sealed), ...live.sealed]
+  }
+
+  private counted(sealed: ReadonlyArray<Points>): ReadonlyArray<Points> {
+    for (const { chunks } of sealed) this.sealedBytes += chunks[0]!.bytes.length
+    return sealed
   }
 
   private take(live: Live, always: boolean): Array<Change> {
