@@ -47,8 +47,12 @@ export const durableSteps = (rounds: number): Promise<ReadonlyArray<Line>> =>
     const short = chain("short", 5)
     const sequential: Array<{ value: number; against: number }> = []
     const wide: Array<{ value: number; against: number }> = []
-    await uniflow.run(chain("warm", 50))
-    await pool(20, AT_ONCE, (i) => uniflow.run(short, { runId: `warm-${i}` }))
+    // Both sides as they are once they have been used for a while.
+    for (let round = 0; round < 3; round++) {
+      await rawInserts(database, `warm-${round}`)
+      await uniflow.run(chain("warm", STEPS), { runId: `warm-${round}` })
+      await pool(RUNS, AT_ONCE, (i) => uniflow.run(short, { runId: `warm-${round}-${i}` }))
+    }
     for (let round = 0; round < rounds; round++) {
       const raw = (await rawInserts(database, `round-${round}`)) / STEPS
       const one = (await timed(() => uniflow.run(long, { runId: `long-${round}` }))) / STEPS

@@ -9,7 +9,10 @@
  */
 import { Context, type Result } from "effect"
 
-/** Bytes in pieces, in order: a large typed array is a piece by itself and is not copied. */
+/** Below so many bytes a value and what is saved of it never share memory. */
+export const SHARED_BYTES = 256 * 1024
+
+/** Bytes in pieces, in order: a large typed array may be a piece by itself and not a copy (from `SHARED_BYTES` on). */
 export interface Encoded {
   readonly segments: ReadonlyArray<Uint8Array>
   readonly sizeBytes: number
@@ -28,7 +31,10 @@ export interface CodecService {
   readonly mediaType: string
   /** Bytes of a value, or why it has none. */
   readonly encode: (value: unknown) => Result.Result<Encoded, Unsavable>
-  /** The value of bytes whose digest was verified, or why they have none. Typed arrays may share memory with `bytes`. */
+  /**
+   * The value of bytes whose digest was verified, or why they have none. Where there are `SHARED_BYTES` or more, typed
+   * arrays may share memory with them.
+   */
   readonly decode: (bytes: Uint8Array) => Result.Result<unknown, string>
 }
 

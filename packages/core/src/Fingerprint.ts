@@ -7,7 +7,7 @@
 import type { Code } from "./CodeVersion.ts"
 import type { Reason } from "./Decision.ts"
 import type { HasherService } from "./Hasher.ts"
-import { canonicalJson } from "./internal/canonicalJson.ts"
+import { canonicalJson, jsonString } from "./internal/canonicalJson.ts"
 import type { FingerprintComponents, StepRecord } from "./RunRecord.ts"
 
 /** How a code version stands in a fingerprint. */
@@ -26,7 +26,12 @@ export const codeText = (hasher: HasherService, code: Code): string => {
 
 /** The hash over a step's components. */
 export const hash = (hasher: HasherService, step: string, components: FingerprintComponents): string =>
-  hasher.text(`uniflow fingerprint 1\n${JSON.stringify(step)}\n${canonicalJson(components)}`)
+  hasher.text(`uniflow fingerprint 1\n${jsonString(step)}\n${canonicalText(components)}`)
+
+/** The components as canonical JSON. Written out, because it is done for each step, and their names are known. */
+const canonicalText = ({ code, codeKind, codec, env, files, inputs, outputSchema, params }: FingerprintComponents): string =>
+  `{"code":${jsonString(code)},"codeKind":"${codeKind}","codec":${jsonString(codec)},"env":${canonicalJson(env)},"files":${canonicalJson(files)},`
+  + `"inputs":${canonicalJson(inputs)},"outputSchema":${jsonString(outputSchema)},"params":${canonicalJson(params)}}`
 
 /** The hash that manual checkpoints answer to: that of the step, some params aside. */
 export const checkpointHash = (

@@ -7,7 +7,7 @@
 import { Clock, Effect, Schema, Stream } from "effect"
 import { DecisionKind, Reason } from "./Decision.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
-import { type ActiveStep, LogLevel, type RunRecord, RunStatus, StoredError } from "./RunRecord.ts"
+import { type ActiveStep, LogLevel, type RunRecord, RunStatus, type StepRecord, StoredError } from "./RunRecord.ts"
 import { RunStore, type RunStoreService } from "./RunStore.ts"
 import { RunNotFound, type StoreError } from "./UniflowError.ts"
 
@@ -57,6 +57,9 @@ class Watcher {
   private logSeq = 0
   private readonly started = new Map<string, string>()
   private readonly counts = new Map<string, number>()
+  /** How each step was last decided, and by which attempt the last one was. */
+  private readonly decided = new Map<string, StepRecord["status"]>()
+  private decidedBy = 0
 
   constructor(store: RunStoreService, runId: string) {
     this.store = store
@@ -79,13 +82,15 @@ class Watcher {
     const records = yield* store.steps(runId, this.seq)
     const last = new Map(records.map(({ address, seq }) => [address, seq]))
     // What a step told comes between its start and its outcome, and what was decided before what began since.
-    for (const { address, attempt, decision, durationMs, error, reasons, seq, startedAtMs, status } of records) {
+    for (const { address, attempt, decision, durationMs, error, reasons, seq, startedAtMs, status, step } of records) {
       if (decision === "executed" && !this.started.delete(address)) events.push({ _tag: "StepStarted", runId, atMs: startedAtMs, step: address, attempt })
       if (last.get(address) === seq) {
         events.push(...told.get(address) ?? [])
         told.delete(address)
       }
       this.seq = seq
+      this.decidedBy = attempt
+      if (address === step) this.decided.set(step, status)
       this.started.delete(address)
       events.push({ _tag: "Decided", runId, atMs: startedAtMs + durationMs, step: address, attempt, decision, status, reasons, durationMs, error })
     }
@@ -93,8 +98,27 @@ class Watcher {
     const stale = active.some(({ address }) => last.has(address))
     for (const step of active) if (!last.has(step.address)) this.active(step, now, events)
     for (const rest of told.values()) events.push(...rest)
+    if (run.status === "completed" && this.decidedBy < run.attempts) events.push(...(yield* this.answered(run)))
     this.revision = stale ? -1 : run.revision
     return events
+  })
+
+  /** The decisions of a completed attempt that recorded none: every step was restored as it last stood. */
+  private readonly answered = Effect.fnUntraced(function*(this: Watcher, run: RunRecord): Effect.fn.Return<Array<RunEvent>, StoreError> {
+    this.decidedBy = run.attempts
+    const atMs = (yield* this.store.attempts(run.id)).at(-1)?.startedAtMs ?? run.startedAtMs
+    return Array.from(this.decided, ([step, status]): RunEvent => ({
+      _tag: "Decided",
+      runId: run.id,
+      atMs,
+      step,
+      attempt: run.attempts,
+      decision: "restored",
+      status,
+      reasons: [{ component: "match" }],
+      durationMs: 0,
+      error: null
+    }))
   })
 
   /** Logs and metrics that are new, by step. */

@@ -41,7 +41,8 @@ export interface RunResult<P extends Pipeline.Any = Pipeline.Any> {
   explain(): Explanation.Explanation
 }
 
-interface Parts {
+/** What a result is made of. */
+export interface Parts {
   readonly id: string
   readonly pipeline: Pipeline.Any
   readonly experiment: string
@@ -69,20 +70,28 @@ const lazy = (target: object, name: string, read: () => unknown): void => {
   })
 }
 
-/** Puts a result together. */
-export const make = <P extends Pipeline.Any>(parts: Parts): RunResult<P> => {
-  const outputs: object = {}
-  const decisions: Record<string, Decision> = {}
-  const explained: Array<Explanation.ExplainedStep> = []
-  for (const [step, record] of parts.records) {
-    const { decision, reasons, attempt, durationMs } = record
-    if (parts.loaded.has(step)) lazy(outputs, step.name, () => parts.loaded.get(step))
-    else lazy(outputs, step.name, () => loadOutputNow(parts.objects, step, record.output!))
-    Object.defineProperty(decisions, step.name, { value: { decision, reasons, attempt, durationMs }, enumerable: true })
-    explained.push({ name: step.name, decision, reasons, attempt, durationMs })
+const outputsOf = ({ loaded, objects, records }: Parts): object => {
+  const outputs = {}
+  for (const [step, record] of records) {
+    lazy(outputs, step.name, () => (loaded.has(step) ? loaded.get(step) : loadOutputNow(objects, step, record.output!)))
   }
-  const generations = new Map([...parts.records].map(([step, record]) => [step.name, record.generation]))
-  const present = parts.series.filter(({ address, generation }) => (generations.get(address) ?? generation) === generation)
+  return outputs
+}
+
+const decisionOf = ({ decision, reasons, attempt, durationMs }: StepRecord): Decision => ({ decision, reasons, attempt, durationMs })
+
+const decisionsOf = ({ records }: Parts): object => {
+  const decisions = {}
+  for (const [step, record] of records) Object.defineProperty(decisions, step.name, { value: decisionOf(record), enumerable: true })
+  return decisions
+}
+
+/** Puts a result together; what has an entry per step is made when it is asked for. */
+export const make = <P extends Pipeline.Any>(parts: Parts): RunResult<P> => {
+  let outputs: Pipeline.Outputs<P> | undefined
+  let decisions: RunResult<P>["decisions"] | undefined
+  const generations = parts.series.length === 0 ? undefined : new Map(Array.from(parts.records, ([step, record]) => [step.name, record.generation]))
+  const present = parts.series.filter(({ address, generation }) => (generations?.get(address) ?? generation) === generation)
   const metrics: Record<string, number> = {}
   for (const [name, { summary }] of metricValues(present)) Object.defineProperty(metrics, name, { value: summary.last, enumerable: true })
   return {
@@ -95,10 +104,14 @@ export const make = <P extends Pipeline.Any>(parts: Parts): RunResult<P> => {
     attempt: parts.attempt,
     durationMs: parts.durationMs,
     // Their names and types are those of the pipeline's steps, which the records were made from.
-    outputs: outputs as Pipeline.Outputs<P>,
+    get outputs() {
+      return outputs ??= outputsOf(parts) as Pipeline.Outputs<P>
+    },
     metrics,
-    decisions: decisions as RunResult<P>["decisions"],
+    get decisions() {
+      return decisions ??= decisionsOf(parts) as RunResult<P>["decisions"]
+    },
     warnings: parts.warnings,
-    explain: () => Explanation.make(parts.id, explained)
+    explain: () => Explanation.make(parts.id, Array.from(parts.records, ([step, record]) => ({ name: step.name, ...decisionOf(record) })))
   }
 }

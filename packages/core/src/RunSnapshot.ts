@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import type { Decision } from "./Decision.ts"
 import type { ActiveStep, ArtifactRecord, AttemptRecord, CheckpointRecord, RunRecord, SeriesRecord, StepRecord } from "./RunRecord.ts"
 import { RunStore } from "./RunStore.ts"
-import { isGeneration } from "./internal/History.ts"
+import { isGeneration, restored } from "./internal/History.ts"
 import { RunNotFound, type StoreError } from "./UniflowError.ts"
 
 /** The present state of a step, or of an item of a map. */
@@ -35,8 +35,11 @@ export interface RunSnapshot {
   readonly checkpoints: ReadonlyArray<CheckpointRecord>
 }
 
-/** The present state of every address in a run's records. */
-export const statesOf = (history: ReadonlyArray<StepRecord>): Map<string, StepState> => {
+/**
+ * The present state of every address in a run's records. A completed attempt that recorded no decision restored each
+ * step as it last stood.
+ */
+export const statesOf = (run: RunRecord, history: ReadonlyArray<StepRecord>): Map<string, StepState> => {
   const generations = new Map<string, StepRecord>()
   const states = new Map<string, StepState>()
   for (const record of history) {
@@ -50,6 +53,13 @@ export const statesOf = (history: ReadonlyArray<StepRecord>): Map<string, StepSt
     const map = address === step ? undefined : states.get(step)
     if (map !== undefined && record.attempt < map.outcome.attempt) states.delete(address)
   }
+  if (run.status === "completed" && history.every((record) => record.attempt < run.attempts)) {
+    for (const [address, state] of states) {
+      if (address !== state.step) continue
+      const record = restored(state.record, [{ component: "match" }], false, state.record.startedAtMs)
+      states.set(address, { ...state, record: { ...record, attempt: run.attempts } })
+    }
+  }
   return states
 }
 
@@ -61,7 +71,7 @@ export const snapshot = Effect.fnUntraced(function*(
   const run = yield* store.run(runId)
   if (run === undefined) return yield* new RunNotFound({ runId })
   const history = yield* store.steps(runId)
-  const states = statesOf(history)
+  const states = statesOf(run, history)
   const active = yield* store.active(runId)
   const running = new Set(active.map((step) => step.address))
   const isPresent = (address: string, generation: number): boolean => {

@@ -98,7 +98,8 @@ export type Annotation =
   | { readonly _tag: "CancelRequested" }
   /**
    * A completed run was asked for again and every step answered: adds a completed attempt (begun and ended `atMs`) with
-   * these records, counts it in `attempts`, and changes nothing else of the run, its times included. Refused
+   * these records, counts it in `attempts`, and changes nothing else of the run, its times included. No records: every
+   * step was restored as it last stood (`RunSnapshot.statesOf`). Refused
    * (`LeaseLost`) unless the run is completed and has `attempts` attempts; then no annotation of the call is made.
    */
   | {

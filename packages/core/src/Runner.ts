@@ -4,7 +4,7 @@
  * `run` gives the result of a completed run or fails with one of `RunError`; whatever it ends in, interruption
  * included, the record is consistent and the same call resumes it. `plan` tells beforehand what would happen.
  */
-import { Cause, Clock, Context, Deferred, Effect, Exit, FiberSet, Layer, Option, Result, Semaphore } from "effect"
+import { Cause, Clock, Context, Effect, Exit, FiberSet, Layer, Option, Result, Semaphore } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import { Codec } from "./Codec.ts"
 import { type Code, CodeVersion } from "./CodeVersion.ts"
@@ -12,21 +12,22 @@ import { StepAmbience } from "./StepAmbience.ts"
 import { Environment } from "./Environment.ts"
 import { Hasher } from "./Hasher.ts"
 import { codesOf, type ComponentSources } from "./internal/components.ts"
-import { History } from "./internal/History.ts"
+import { History, restored } from "./internal/History.ts"
 import { loadOutput } from "./internal/manifest.ts"
-import type { RunMode } from "./internal/matching.ts"
+import { MATCHED, type RunMode } from "./internal/matching.ts"
 import { Objects } from "./internal/Objects.ts"
 import * as params from "./internal/params.ts"
 import { planSteps, type PlannedStep } from "./internal/plan.ts"
-import { FLUSH_MS, RunSession } from "./internal/RunSession.ts"
+import { RunSession } from "./internal/RunSession.ts"
 import { walk } from "./internal/schedule.ts"
-import { Damaged, restored, type StepError, StepRunner } from "./internal/StepRunner.ts"
+import { Damaged, type StepError, StepRunner } from "./internal/StepRunner.ts"
+import type { StopRequest } from "./internal/StopRequest.ts"
 import { storedError } from "./internal/storedError.ts"
 import { TrackingBuffer } from "./internal/TrackingBuffer.ts"
 import type * as Pipeline from "./Pipeline.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import * as RunId from "./RunId.ts"
-import type { ActiveStep, ParamValues, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
+import type { ActiveStep, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
 import * as RunResult from "./RunResult.ts"
 import { RunStore } from "./RunStore.ts"
 import { SourceFiles } from "./SourceFiles.ts"
@@ -69,8 +70,8 @@ export interface RunOptions {
   readonly parent?: string | undefined
   /** Taken by itself after a crash: refused with `CrashLoop` when the run took its process down too often. */
   readonly automatic?: boolean | undefined
-  /** Makes a run stop when it is completed: `RunInterrupted` with this reason. */
-  readonly cancel?: Deferred.Deferred<string> | undefined
+  /** Makes a run stop when it is asked: `RunInterrupted` with the reason. */
+  readonly cancel?: StopRequest | undefined
   /** Called once the run is taken, with its id and the number of the attempt. */
   readonly onStart?: ((started: { readonly runId: string; readonly attempt: number }) => void) | undefined
 }
@@ -183,9 +184,9 @@ export const make = Effect.gen(function*() {
     return { runId: before.id, before, params: decoded, codes, seed: before.seed, history: yield* store.steps(before.id), left, secretKey: secret }
   })
 
-  const planOf = (pipeline: Pipeline.Any, prepared: Prepared & { readonly secretKey: Uint8Array }, options: RunOptions) =>
+  const planOf = (pipeline: Pipeline.Any, prepared: Prepared & { readonly secretKey: Uint8Array }, options: RunOptions, history = new History(prepared.history)) =>
     planSteps(pipeline, {
-      history: new History(prepared.history),
+      history,
       sources: sourcesOf(prepared, prepared.secretKey),
       objects,
       seed: prepared.seed,
@@ -204,18 +205,10 @@ export const make = Effect.gen(function*() {
     return loaded
   })
 
-  const result = Effect.fnUntraced(function*<P extends Pipeline.Any>(
-    pipeline: P,
-    run: { readonly id: string; readonly experiment: string; readonly params: ParamValues; readonly seed: number },
-    attempt: number,
-    durationMs: number,
-    records: ReadonlyMap<AnyStep, StepRecord>,
-    loaded: ReadonlyMap<AnyStep, unknown>,
-    warnings: ReadonlyArray<string>
-  ): Effect.fn.Return<RunResult.RunResult<P>, RunError> {
-    const ordered = new Map(pipeline.steps.map((step) => [step, records.get(step)!]))
-    return RunResult.make<P>({ ...run, pipeline, attempt, durationMs, records: ordered, series: yield* store.series(run.id), objects, loaded, warnings })
-  })
+  const result = <P extends Pipeline.Any>(pipeline: P, parts: Omit<RunResult.Parts, "pipeline" | "objects">): RunResult.RunResult<P> => {
+    const records = new Map(pipeline.steps.map((step) => [step, parts.records.get(step)!]))
+    return RunResult.make<P>({ ...parts, pipeline, records, objects })
+  }
 
   /** A completed run all of whose steps still answer: nothing is taken, only the attempt is added. */
   const answer = Effect.fnUntraced(function*<P extends Pipeline.Any>(
@@ -225,9 +218,10 @@ export const make = Effect.gen(function*() {
     options: RunOptions
   ): Effect.fn.Return<RunResult.RunResult<P> | undefined, RunError> {
     const begun = yield* Clock.currentTimeMillis
-    const planned = yield* planOf(pipeline, prepared, options)
+    const history = new History(prepared.history)
+    const planned = yield* planOf(pipeline, prepared, options, history)
     if (!planned.every((step) => step.action === "restore")) return undefined
-    let seq = prepared.history.at(-1)?.seq ?? 0
+    let seq = history.lastSeq
     const records = new Map<AnyStep, StepRecord>()
     const attempt = before.attempts + 1
     for (const { step, record, reasons, trusted } of planned) {
@@ -240,7 +234,7 @@ export const make = Effect.gen(function*() {
       attempts: before.attempts,
       environment: yield* environment.capture,
       atMs: begun,
-      records: [...records.values()]
+      records: standsAsItIs(planned, history) ? [] : [...records.values()]
     }]))
     if (Exit.isFailure(added)) {
       const lost = Cause.findErrorOption(added.cause)
@@ -249,7 +243,8 @@ export const make = Effect.gen(function*() {
     }
     options.onStart?.({ runId: before.id, attempt })
     const ended = yield* Clock.currentTimeMillis
-    return yield* result(pipeline, before, attempt, ended - begun, records, loaded, [])
+    const { id, experiment, params, seed } = before
+    return result(pipeline, { id, experiment, params, seed, attempt, durationMs: ended - begun, records, loaded, series: yield* store.series(id), warnings: [] })
   })
 
   const work = Effect.fnUntraced(function*<P extends Pipeline.Any>(
@@ -363,7 +358,7 @@ export const make = Effect.gen(function*() {
     const met = new Set<string>()
     const graph = Effect.gen(function*() {
       for (;;) {
-        const { records, failure } = yield* Effect.scoped(walk(pipeline.steps, (step, known) => steps.resolve(step, known), stop))
+        const { records, failure } = yield* walk(pipeline.steps, (step, known) => steps.resolve(step, known), stop)
         let damaged: unknown
         if (failure === undefined) {
           const loaded = yield* Effect.result(load(pipeline, records))
@@ -378,14 +373,9 @@ export const make = Effect.gen(function*() {
         stop.requested = false
       }
     })
-    const cancelled = options.cancel === undefined ? Effect.never : Deferred.await(options.cancel)
-    const interrupted = Effect.raceFirst(cancelled, watch(prepared.runId, claim.token)).pipe(
-      Effect.raceFirst(session.lost),
-      Effect.flatMap((why) => new RunInterrupted({ runId: prepared.runId, why }))
-    )
-    yield* session.keepFlushing
-    // What stops the run comes first: nothing is begun where it was stopped before.
-    return yield* Effect.raceFirst(interrupted, graph).pipe(
+    options.cancel?.listen((why) => session.stop(new RunInterrupted({ runId: prepared.runId, why })))
+    yield* session.keepUp
+    return yield* session.untilStopped(graph).pipe(
       Effect.onExit((exit) => {
         if (Exit.isSuccess(exit)) return end("completed", undefined, null)
         const error = Cause.squash(exit.cause)
@@ -395,22 +385,13 @@ export const make = Effect.gen(function*() {
           : Effect.ignore(end("failed", error, error instanceof StepFailed ? error.step : stepOf(error)))
       }),
       Effect.flatMap(({ records, loaded }) =>
-        result(pipeline, { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }, claim.attempt, now() - begun, records, loaded, tracking.warnings)
+        Effect.map(session.allSeries, (series) => {
+          const run = { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }
+          return result(pipeline, { ...run, attempt: claim.attempt, durationMs: now() - begun, records, loaded, series, warnings: tracking.warnings })
+        })
       )
     )
   })
-
-  /** Waits until somebody asks the run to stop through the store, or has taken it. */
-  const watch = (runId: string, token: number): Effect.Effect<string, StoreError> =>
-    Effect.gen(function*() {
-      for (;;) {
-        yield* Effect.sleep(FLUSH_MS)
-        const run = yield* Effect.result(store.run(runId))
-        if (Result.isFailure(run)) continue
-        if (run.success?.token !== token) return yield* new StoreError({ reason: "LeaseLost", what: `Run "${runId}" is no longer held by this process` })
-        if (run.success.cancelRequested) return "it was cancelled"
-      }
-    })
 
   const lastLogSeq = Effect.fnUntraced(function*(runId: string): Effect.fn.Return<number, StoreError> {
     let last = 0
@@ -455,6 +436,11 @@ export const make = Effect.gen(function*() {
   }
   return service
 })
+
+/** Whether each step is restored as it was last decided, and there are no others: then nothing need be recorded of them. */
+const standsAsItIs = (planned: ReadonlyArray<PlannedStep>, { latest }: History): boolean =>
+  latest.size === planned.length
+  && planned.every(({ step, reasons, record }) => reasons === MATCHED && latest.get(step.name)?.generation === record!.generation)
 
 const endedStatus = (status: RunStatus): Exclude<RunStatus, "pending" | "running"> =>
   status === "pending" || status === "running" ? "interrupted" : status

@@ -5,7 +5,7 @@
  * opened before the first use. Close it when it is no longer needed; runs that are under way are interrupted then, and
  * resume later.
  */
-import { Deferred, Effect, Equal, type Layer, ManagedRuntime, Stream } from "effect"
+import { Effect, Equal, type Layer, ManagedRuntime, Stream } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import type { Codec } from "./Codec.ts"
 import * as Explanation from "./Explanation.ts"
@@ -14,6 +14,7 @@ import * as Lease from "./Lease.ts"
 import * as MetricSeries from "./MetricSeries.ts"
 import type * as Pipeline from "./Pipeline.ts"
 import type { PlannedStep } from "./internal/plan.ts"
+import { StopRequest } from "./internal/StopRequest.ts"
 import * as Resolution from "./Resolution.ts"
 import { type RunEvent, watch } from "./RunEvents.ts"
 import * as RunId from "./RunId.ts"
@@ -139,8 +140,8 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
       const same = one.handle.id === id && one.pipeline === pipeline && (options.seed === undefined || options.seed === one.seed)
       if (same && (resumes || Equal.equals(one.params, params))) return one.handle
     }
-    const cancel = Deferred.makeUnsafe<string>()
-    const stop = (why: string): void => void Deferred.doneUnsafe(cancel, Effect.succeed(why))
+    const cancel = new StopRequest()
+    const stop = (why: string): void => cancel.request(why)
     const abort = (): void => stop("its signal was aborted")
     const { signal, resume: _, ...rest } = options
     if (signal?.aborted === true) abort()

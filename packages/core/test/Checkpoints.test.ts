@@ -302,11 +302,11 @@ it.effect("bytes that a codec shares with the value are taken at the call, too",
   }
   const slow = Layer.effect(ArtifactStore, Effect.map(MemoryArtifactStore.make, (store): ArtifactStoreService => ({ ...store, put: (source) => Effect.andThen(Effect.yieldNow, store.put(source)) })))
   const raw = Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(MemoryRunStore.layer, slow, Layer.succeed(Codec, sharing))))
-  const model = new Uint8Array(50_000).fill(1)
+  const model = new Uint8Array(300_000).fill(1)
   return Effect.gen(function*() {
     const loaded = yield* scripted(
       script(async ({ checkpoint }) => {
-        const saving = [checkpoint.save("model", model), checkpoint.save("order", new Uint8Array(50_000)), checkpoint.save("order", "small")]
+        const saving = [checkpoint.save("model", model), checkpoint.save("order", new Uint8Array(300_000)), checkpoint.save("order", "small")]
         model.fill(2)
         await Promise.all(saving)
       }),

@@ -111,20 +111,22 @@ const make = Effect.fnUntraced(function*(options: SqliteOptions): Effect.fn.Retu
   })
   const entered = Effect.uninterruptibleMask((restore) => Effect.andThen(restore(enter), Effect.addFinalizer(() => Effect.sync(leave))))
 
-  const batch: SqlDriverService["batch"] = (units) => {
-    const whole = Effect.acquireUseRelease(
+  const batch: SqlDriverService["batch"] = (units) =>
+    Effect.acquireUseRelease(
       enter,
       () => attempt(`Nothing can be recorded in ${handle.path}`, () => handle.batch(units, points)),
       () => Effect.sync(leave)
     )
-    return Effect.suspend(() => {
-      if (gate.taken) return whole
-      try {
-        return Effect.succeed(handle.batch(units, points))
-      } catch (cause) {
-        return isBusy(cause) ? whole : Effect.fail(sqliteError(`Nothing can be recorded in ${handle.path}`, cause))
-      }
-    })
+
+  const batchNow: SqlDriverService["batchNow"] = (units) => {
+    if (gate.taken) return undefined
+    try {
+      return handle.batch(units, points)
+    } catch (cause) {
+      if (isBusy(cause)) return undefined
+      const error = sqliteError(`Nothing can be recorded in ${handle.path}`, cause)
+      return units.map(() => ({ _tag: "Failed", error }))
+    }
   }
 
   const exclusively: SqlDriverService["exclusively"] = (effect) =>
@@ -173,6 +175,7 @@ const make = Effect.fnUntraced(function*(options: SqliteOptions): Effect.fn.Retu
     name: handle.path,
     client,
     batch,
+    batchNow,
     schedule: (callback) => void setImmediate(callback),
     exclusively,
     storeError: sqliteError,

@@ -572,12 +572,21 @@ describe("the format", () => {
   })
 
   it("plain data is read by other libraries as what it is", () => {
+    // This one gives some integers of more than 32 bits as a bigint.
+    const asNumbers = (value: unknown): unknown =>
+      typeof value === "bigint"
+        ? Number(value)
+        : Array.isArray(value)
+        ? value.map(asNumbers)
+        : typeof value === "object" && value !== null
+        ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, asNumbers(one)]))
+        : value
     const plain = fc.jsonValue({ maxDepth: 4 })
     const other = new Decoder({ useRecords: false, mapsAsObjects: true })
     fc.assert(fc.property(plain, (value) => {
       const bytes = bytesOf(value)
       expect(decodeByLibrary(bytes)).toEqual(value)
-      if (!JSON.stringify(value).includes("__proto__")) expect(other.decode(Buffer.from(bytes))).toEqual(value)
+      if (!JSON.stringify(value).includes("__proto__")) expect(asNumbers(other.decode(Buffer.from(bytes)))).toEqual(value)
     }))
   })
 

@@ -40,9 +40,10 @@ export type SqlOutcome =
 /** A heartbeat that the driver writes by itself. */
 export interface SqlHeartbeat {
   readonly everyMs: number
-  /** Its first parameter is `ProcessIdentity.monotonicMs` at the time of writing; the others follow. */
+  /** Its first parameter is `ProcessIdentity.monotonicMs` at the time of writing; the others follow. One text for all heartbeats. */
   readonly sql: string
-  readonly params: ReadonlyArray<SqlValue>
+  /** The run, which is not 0, and the token. */
+  readonly params: readonly [bigint, bigint]
 }
 
 export interface SqlDriverService {
@@ -56,6 +57,11 @@ export interface SqlDriverService {
    * writers, and fails as a whole only when nothing at all was recorded. Must not be interrupted.
    */
   readonly batch: (units: ReadonlyArray<SqlUnit>) => Effect.Effect<ReadonlyArray<SqlOutcome>, StoreError>
+  /**
+   * The same at once, where nothing has to be waited for; undefined, with nothing done, where something has. Units that
+   * fail are told of as such.
+   */
+  readonly batchNow: ((units: ReadonlyArray<SqlUnit>) => ReadonlyArray<SqlOutcome> | undefined) | undefined
   /** Calls back when the event loop has turned: what was submitted until then is committed together. */
   readonly schedule: (callback: () => void) => void
   /** Runs an effect while no other process and no `batch` can write. */

@@ -7,6 +7,7 @@
  */
 import {
   type Annotation,
+  type Change,
   type Claim,
   describe,
   Lease,
@@ -19,20 +20,23 @@ import {
   StoreError,
   type StoreIdentity
 } from "@uniflow/core"
-import { Clock, Duration, Effect, Layer, type Scope } from "effect"
+import { Duration, Effect, Layer, type Scope } from "effect"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as claiming from "./internal/claiming.ts"
 import { dialectOf } from "./internal/dialect.ts"
 import * as inlineOutputs from "./internal/inlineOutputs.ts"
 import * as reading from "./internal/reads.ts"
 import * as rows from "./internal/rows.ts"
-import { bool, commitStatements, type Counted, countedIf, fence, insertStep, int, json, removeStatements, REVISION } from "./internal/statements.ts"
+import { bool, commitStatements, type Counted, countedIf, fenced, insertStep, int, json, removeStatements, REVISION } from "./internal/statements.ts"
 import { text, textOrNull } from "./internal/text.ts"
 import { migrate } from "./Migrations.ts"
 import { SqlDriver, type SqlHeartbeat, type SqlStatement, type SqlUnit } from "./SqlDriver.ts"
 
 const lost = (runId: string, what = "another process took it, or it has ended"): StoreError =>
   new StoreError({ reason: "LeaseLost", what: `Run "${runId}" is no longer held by this process: ${what}. Nothing was recorded` })
+
+const unrecordable = (runId: string, cause: unknown): StoreError =>
+  new StoreError({ reason: "NotPermitted", what: `A change of run "${runId}" cannot be recorded (${describe(cause)})` })
 
 /** Brings the database up to date and gives the store over it. Fails with `NewerFormat`, `Corrupt`, `Busy`, … */
 export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effect.gen(function*() {
@@ -58,10 +62,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
 
   /** Statements from values: one that no column can hold is refused before anything is written. */
   const statements = <A>(runId: string, build: () => A): Effect.Effect<A, StoreError> =>
-    Effect.try({
-      try: build,
-      catch: (cause) => new StoreError({ reason: "NotPermitted", what: `A change of run "${runId}" cannot be recorded (${describe(cause)})` })
-    })
+    Effect.try({ try: build, catch: (cause) => unrecordable(runId, cause) })
 
   let known: StoreIdentity | undefined
   const identity = Effect.gen(function*() {
@@ -96,7 +97,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
       if (outcome._tag === "Refused") return undefined
       const [key, token, highest = 0, waitingRuns = 0] = (outcome.rows[0] ?? []).map((value) => rows.integer.decode([value]))
       if (key === undefined || token === undefined) return yield* Effect.die(new Error("a claim gives the run's key and token"))
-      held.set(token, { runId, key: BigInt(key), highest, waiting: 0 })
+      held.set(token, { runId, key: BigInt(key), highest, waiting: 0, shown: before === undefined ? new Set() : undefined })
       due ||= waitingRuns >= inlineOutputs.SETTLE_RUNS
       yield* Effect.addFinalizer(() =>
         held.delete(token)
@@ -137,24 +138,33 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     }
   })
 
-  const commit: RunStoreService["commit"] = Effect.fnUntraced(function*({ runId, token }, changes) {
+  const record = (runId: string, token: number, key: bigint, counted: Counted | undefined, changes: ReadonlyArray<Change>) =>
+    Effect.clockWith((clock): Effect.Effect<void, StoreError> => {
+      let unit: SqlUnit
+      try {
+        unit = fenced(key, token, [...commitStatements(key, changes, clock.currentTimeMillisUnsafe(), counted), ...settling()])
+      } catch (cause) {
+        return Effect.fail(unrecordable(runId, cause))
+      }
+      return Effect.flatMap(submit(unit), (outcome) => {
+        if (outcome._tag === "Refused") return Effect.fail(lost(runId))
+        if (changes.some(({ _tag }) => _tag === "AttemptEnded")) held.delete(token)
+        return Effect.void
+      })
+    })
+
+  const commit: RunStoreService["commit"] = ({ runId, token }, changes) => {
     const known = held.get(token)
     const counted = known?.runId === runId ? known : undefined
-    const key = counted?.key ?? (yield* keyOf(runId))
-    if (key === undefined) return yield* lost(runId, "it was removed")
-    if (changes.length === 0) {
+    if (counted !== undefined && changes.length > 0) return record(runId, token, counted.key, counted, changes)
+    return Effect.gen(function*() {
+      const key = counted?.key ?? (yield* keyOf(runId))
+      if (key === undefined) return yield* lost(runId, "it was removed")
+      if (changes.length > 0) return yield* record(runId, token, key, counted, changes)
       const holds = yield* first(`Run "${runId}"`, rows.integer, "SELECT run FROM held WHERE run = ? AND token = ?", [key, int(token)])
-      return holds === undefined ? yield* lost(runId) : undefined
-    }
-    const now = yield* Clock.currentTimeMillis
-    const unit = yield* statements(runId, (): SqlUnit => ({
-      guard: fence(key, token),
-      statements: [...commitStatements(key, changes, now, counted), ...settling()]
-    }))
-    const outcome = yield* submit(unit)
-    if (outcome._tag === "Refused") return yield* lost(runId)
-    if (changes.some(({ _tag }) => _tag === "AttemptEnded")) held.delete(token)
-  })
+      if (holds === undefined) return yield* lost(runId)
+    })
+  }
 
   const annotation = (key: bigint, attempt: number, change: Annotation): ReadonlyArray<SqlStatement> => {
     switch (change._tag) {

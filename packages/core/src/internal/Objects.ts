@@ -1,7 +1,7 @@
 import { Effect, Result } from "effect"
 import * as AnySchema from "../AnySchema.ts"
 import type { ArtifactStoreService } from "../ArtifactStore.ts"
-import { type CodecService, type Encoded, joinEncoded } from "../Codec.ts"
+import { type CodecService, type Encoded, joinEncoded, SHARED_BYTES } from "../Codec.ts"
 import type { HasherService } from "../Hasher.ts"
 import type { OutputRef } from "../RunRecord.ts"
 import { type Change, INLINE_BYTES, type RunStoreService } from "../RunStore.ts"
@@ -13,9 +13,8 @@ export interface Saved {
   readonly changes: ReadonlyArray<Change>
 }
 
-/** Bytes of recent small values are kept at hand, up to this much. */
+/** Bytes of recent small values, which share no memory with anything, are kept at hand, up to this much. */
 const CACHE_BYTES = 32 * 1024 * 1024
-const CACHED_VALUE_BYTES = 256 * 1024
 
 /** Values to bytes and back: small ones inside the run store, large ones in the artifact store, all by digest. */
 export class Objects {
@@ -35,7 +34,7 @@ export class Objects {
     this.hasher = hasher
   }
 
-  /** Encodes a value, synchronously where its schema allows, so that later changes to it do not matter. */
+  /** Encodes a value, at once where its schema allows, so that later changes to it do not matter. */
   encode(what: string, value: unknown, schema: AnySchema.AnySchema | undefined): Effect.Effect<Encoded, UnsavableValue> {
     const encoded = (plain: unknown): Effect.Effect<Encoded, UnsavableValue> => {
       const result = this.codec.encode(plain)
@@ -43,7 +42,7 @@ export class Objects {
         ? Effect.succeed(result.success)
         : Effect.fail(new UnsavableValue({ what, path: result.failure.path, reason: result.failure.reason }))
     }
-    return schema === undefined ? Effect.suspend(() => encoded(value)) : AnySchema.encode(schema, value).pipe(
+    return schema === undefined ? encoded(value) : AnySchema.encode(schema, value).pipe(
       Effect.mapError((reason) => new UnsavableValue({ what, path: "$", reason: `its schema refuses it: ${reason}` })),
       Effect.flatMap(encoded)
     )
@@ -64,14 +63,11 @@ export class Objects {
         return { ref: { digest, sizeBytes, codec, mediaType }, changes: [] }
       })
     }
-    return Effect.sync(() => {
-      // A copy: the pieces may share memory with the value, which its owner may go on to change.
-      const bytes = Uint8Array.from(joinEncoded(encoded))
-      const digest = this.hasher.bytes(bytes)
-      this.unusable.delete(digest)
-      this.remember(digest, bytes)
-      return { ref: { digest, sizeBytes: bytes.length, codec, mediaType }, changes: [{ _tag: "BlobKept", digest, bytes }] }
-    })
+    const bytes = joinEncoded(encoded)
+    const digest = this.hasher.bytes(bytes)
+    this.unusable.delete(digest)
+    this.remember(digest, bytes)
+    return Effect.succeed({ ref: { digest, sizeBytes: bytes.length, codec, mediaType }, changes: [{ _tag: "BlobKept", digest, bytes }] })
   }
 
   /**
@@ -99,11 +95,14 @@ export class Objects {
 
   /** A recorded value, a copy of its own for whoever asks. */
   load(what: string, ref: OutputRef, schema: AnySchema.AnySchema | undefined): Effect.Effect<unknown, CorruptArtifact | StoreError> {
-    return Effect.flatMap(this.bytes(what, ref), (bytes) => this.decode(what, ref, bytes, schema))
+    const recent = this.recent.get(ref.digest)
+    return recent === undefined
+      ? Effect.flatMap(this.bytes(what, ref), (bytes) => this.decode(what, ref, bytes, schema))
+      : this.decode(what, ref, recent, schema)
   }
 
   private decode(what: string, ref: OutputRef, bytes: Uint8Array, schema: AnySchema.AnySchema | undefined): Effect.Effect<unknown, CorruptArtifact> {
-    const plain = Effect.try({ try: () => this.plain(what, ref, bytes), catch: (error) => error as CorruptArtifact })
+    const plain = this.plainExit(what, ref, bytes)
     return schema === undefined ? plain : Effect.flatMap(plain, (value) =>
       Effect.mapError(AnySchema.decode(schema, value), (reason) =>
         new CorruptArtifact({ digest: ref.digest, what, reason: `it no longer fits its schema: ${reason}` })))
@@ -142,12 +141,19 @@ export class Objects {
     return Result.getOrThrowWith(stored, (error) => error)
   }
 
+  private plainExit(what: string, ref: OutputRef, bytes: Uint8Array): Effect.Effect<unknown, CorruptArtifact> {
+    try {
+      return Effect.succeed(this.plain(what, ref, bytes))
+    } catch (error) {
+      return Effect.fail(error as CorruptArtifact)
+    }
+  }
+
   /** The value before its schema. */
   private plain(what: string, ref: OutputRef, bytes: Uint8Array): unknown {
     const fail = (reason: string): CorruptArtifact => new CorruptArtifact({ digest: ref.digest, what, reason })
     if (ref.codec !== this.codec.id) throw fail(`it was saved with codec ${ref.codec}, and this store uses ${this.codec.id}`)
-    // Decoded typed arrays may share memory with what they were decoded from: the bytes at hand stay untouched.
-    const decoded = this.codec.decode(this.recent.get(ref.digest) === bytes ? bytes.slice() : bytes)
+    const decoded = this.codec.decode(bytes)
     if (Result.isFailure(decoded)) throw fail(`it does not decode: ${decoded.failure}`)
     return decoded.success
   }
@@ -159,7 +165,7 @@ export class Objects {
   }
 
   private remember(digest: string, bytes: Uint8Array): void {
-    if (bytes.length > CACHED_VALUE_BYTES || this.recent.has(digest)) return
+    if (bytes.length >= SHARED_BYTES || this.recent.has(digest)) return
     this.recent.set(digest, bytes)
     this.recentBytes += bytes.length
     for (const [oldest, old] of this.recent) {

@@ -1,10 +1,10 @@
-import { Cause, Deferred, Effect, Exit, type Scope, Semaphore } from "effect"
+import { Cause, Effect, Exit, Fiber, type Scope, Semaphore } from "effect"
 import type { ArtifactInfo, ArtifactSource, ArtifactStoreService } from "../ArtifactStore.ts"
 import type { HasherService } from "../Hasher.ts"
 import type { ArtifactRecord, CheckpointRecord, ChunkRecord, ParamValues, SeriesRecord, StepRecord } from "../RunRecord.ts"
 import type { Change, RunStoreService } from "../RunStore.ts"
 import type { SourceFilesService } from "../SourceFiles.ts"
-import { describe, type StoreError } from "../UniflowError.ts"
+import { describe, RunInterrupted, StoreError } from "../UniflowError.ts"
 import type { History } from "./History.ts"
 import type { Objects } from "./Objects.ts"
 import type { RunParams } from "./params.ts"
@@ -39,7 +39,9 @@ export class RunSession {
   private lastSeq: number
   private readonly gate = Semaphore.makeUnsafe(1)
   private busy = false
-  private readonly taken = Deferred.makeUnsafe<never, StoreError>()
+  private ended: StoreError | RunInterrupted | undefined
+  private interrupt: (() => void) | undefined
+  private tracked: boolean
 
   constructor(options: {
     readonly runId: string
@@ -76,6 +78,7 @@ export class RunSession {
     this.artifactStore = options.artifactStore
     this.token = options.token
     this.mayHaveCheckpoints = options.attempt > 1
+    this.tracked = options.attempt > 1
     this.lastSeq = options.history.lastSeq
   }
 
@@ -84,48 +87,93 @@ export class RunSession {
   }
 
   /** Records changes durably, after everything submitted before them. */
-  readonly submit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> =>
-    Effect.tapError(this.store.commit({ runId: this.runId, token: this.token }, changes), (error) =>
+  readonly submit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> => {
+    this.tracked ||= changes.some(({ _tag }) => _tag === "PointsWritten")
+    return Effect.tapError(this.store.commit({ runId: this.runId, token: this.token }, changes), (error) =>
       Effect.sync(() => {
-        if (error.reason === "LeaseLost") Deferred.doneUnsafe(this.taken, Exit.fail(error))
+        if (error.reason === "LeaseLost") this.stop(error)
         // Lines that a commit recorded though it seemed to fail are refused ever after.
         else if (error.reason !== "NotPermitted") this.tracking.keepLines(changes)
       }))
-
-  /** Fails once another process has taken the run. */
-  get lost(): Effect.Effect<never, StoreError> {
-    return Deferred.await(this.taken)
   }
 
-  /** Records the outcome of a step with everything that belongs to it; `items` are outcomes that it is made of. */
-  record(record: Outcome, changes: ReadonlyArray<Change>, items: ReadonlyArray<Outcome> = []): Effect.Effect<StepRecord, StoreError> {
+  /**
+   * Does the run's work until another process has taken the run, or somebody asked it to stop. Where that was before,
+   * nothing is begun.
+   */
+  untilStopped<A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreError | RunInterrupted, R> {
     return Effect.suspend(() => {
-      const numbered = [...items, record].map((outcome): StepRecord => {
-        return { ...outcome, runId: this.runId, seq: ++this.lastSeq, attempt: this.attempt }
-      })
-      const recorded = numbered.map((one) => ({ _tag: "StepRecorded" as const, record: one }))
-      return Effect.map(this.submit([...changes, ...recorded]), () => {
-        for (const one of numbered) this.history.add(one)
-        return numbered.at(-1)!
+      if (this.ended !== undefined) return Effect.fail(this.ended)
+      return Effect.flatMap(Effect.forkChild(work), (fiber) => {
+        this.interrupt = () => fiber.interruptUnsafe()
+        // What came while it began.
+        if (this.ended !== undefined) this.interrupt()
+        const exit = Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
+        return Effect.flatMap(exit, (exit): Effect.Effect<A, E | StoreError | RunInterrupted> => (this.ended !== undefined && Exit.isFailure(exit) ? Effect.fail(this.ended) : exit))
       })
     })
   }
 
+  stop(why: StoreError | RunInterrupted): void {
+    if (this.ended !== undefined) return
+    this.ended = why
+    this.interrupt?.()
+  }
+
+  /** All series of the run. */
+  get allSeries(): Effect.Effect<ReadonlyArray<SeriesRecord>, StoreError> {
+    return this.tracked ? this.store.series(this.runId) : Effect.succeed([])
+  }
+
+  /** Records the outcome of a step with everything that belongs to it; `items` are outcomes that it is made of. */
+  record(record: Outcome, changes: ReadonlyArray<Change>, items: ReadonlyArray<Outcome> = []): Effect.Effect<StepRecord, StoreError> {
+    const submitted = [...changes]
+    const number = (outcome: Outcome): StepRecord => {
+      const numbered = { ...outcome, runId: this.runId, seq: ++this.lastSeq, attempt: this.attempt }
+      submitted.push({ _tag: "StepRecorded", record: numbered })
+      return numbered
+    }
+    const numberedItems = items.map(number)
+    const numbered = number(record)
+    return Effect.map(this.submit(submitted), () => {
+      for (const one of numberedItems) this.history.add(one)
+      this.history.add(numbered)
+      return numbered
+    })
+  }
+
   /**
-   * Takes what has to be recorded, once nothing tracked is spilled or under way: were a commit that is under way to
-   * fail, what it held would be missing from this one.
+   * Takes what has to be recorded: at once, or once nothing tracked is spilled or under way. Were a commit that is under
+   * way to fail, what it held would be missing from this one.
    */
   collect<A>(take: () => A): Effect.Effect<A, StoreError> {
     const { tracking } = this
+    if (!this.busy && !tracking.isSpilled) return Effect.succeed(take())
     const taken: Effect.Effect<A, StoreError> = Effect.suspend(() =>
       tracking.isSpilled ? Effect.flatMap(tracking.unspill(this.submit), () => taken) : Effect.sync(take))
-    return Effect.suspend(() => (this.busy || tracking.isSpilled ? this.exclusively(taken) : Effect.succeed(take())))
+    return this.exclusively(taken)
   }
 
-  /** Records what is tracked, again and again; what cannot be recorded is kept and reported. */
-  readonly keepFlushing: Effect.Effect<void, never, Scope.Scope> = Effect.forkScoped(
-    Effect.forever(Effect.delay(Effect.suspend(() => this.flush()), FLUSH_MS))
-  )
+  /**
+   * Records what is tracked, again and again (what cannot be recorded is kept and reported), and looks whether the run
+   * has to stop.
+   */
+  get keepUp(): Effect.Effect<void, never, Scope.Scope> {
+    const once = Effect.suspend(() => Effect.andThen(this.flush(), this.look()))
+    return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.delay(once, FLUSH_MS))))
+  }
+
+  private look(): Effect.Effect<void> {
+    const { runId } = this
+    return Effect.match(this.store.run(runId), {
+      // It is asked for again.
+      onFailure: () => {},
+      onSuccess: (run) => {
+        if (run?.token !== this.token) this.stop(new StoreError({ reason: "LeaseLost", what: `Run "${runId}" is no longer held by this process` }))
+        else if (run.cancelRequested) this.stop(new RunInterrupted({ runId, why: "it was cancelled" }))
+      }
+    })
+  }
 
   flush(): Effect.Effect<void> {
     const { tracking } = this

@@ -1,13 +1,13 @@
 import { Effect, Semaphore } from "effect"
 import type { AnySchema, Fields } from "../AnySchema.ts"
-import type { Encoded } from "../Codec.ts"
+import { type Encoded, SHARED_BYTES } from "../Codec.ts"
 import { isMetrics, type Metrics, pointIssue } from "../Metrics.ts"
 import * as PointChunk from "../PointChunk.ts"
 import type { PipelineCheckpointService } from "../PipelineCheckpoint.ts"
 import type { Reason } from "../Decision.ts"
 import { initialState, type RandomState, SeededStream } from "../RandomStream.ts"
 import type { ArtifactRecord, CheckpointPosition, CheckpointRecord, LogLevel, SeriesRecord } from "../RunRecord.ts"
-import { type Change, INLINE_BYTES } from "../RunStore.ts"
+import type { Change } from "../RunStore.ts"
 import type { ArtifactContent } from "../StepContext.ts"
 import {
   CheckpointMisuse,
@@ -20,6 +20,7 @@ import {
 import { artifactSource } from "./artifactSource.ts"
 import { mediaTypeOf } from "./mediaType.ts"
 import type { RunSession } from "./RunSession.ts"
+import type { Logger } from "./TrackingBuffer.ts"
 import { SeriesWriter } from "./SeriesWriter.ts"
 
 /** Which execution of which step it is. */
@@ -37,14 +38,13 @@ export interface ExecutionSubject {
 
 /** One execution of one step: its manual checkpoints, points, artifacts, random numbers and lines. */
 export class StepExecution {
-  readonly checkpoint: PipelineCheckpointService
+  private asked: PipelineCheckpointService | undefined
   private readonly session: RunSession
   private readonly subject: ExecutionSubject
-  private readonly logger
-  private readonly writers = new Map<string, SeriesWriter>()
+  private madeLogger: Logger | undefined
+  private writers: Map<string, SeriesWriter> | undefined
   private readonly artifacts: Array<Change> = []
-  /** Checkpoints are recorded in the order in which they were saved, awaited or not. */
-  private readonly saving = Semaphore.makeUnsafe(1)
+  private turns: Semaphore.Semaphore | undefined
   /** Whether something was tracked that a checkpoint loaded from now on could no longer rewind. */
   private opened = false
   private closed = false
@@ -57,9 +57,31 @@ export class StepExecution {
   constructor(session: RunSession, subject: ExecutionSubject) {
     this.session = session
     this.subject = subject
-    this.logger = session.tracking.logger(subject.address, subject.generation, this.writers)
     if (subject.leftovers) this.logger.open([{ _tag: "GenerationCleared", address: subject.address, generation: subject.generation }])
-    this.checkpoint = {
+  }
+
+  /** Where points go; made when the first is logged. */
+  private get logger(): Logger {
+    return this.madeLogger ??= this.session.tracking.logger(this.subject.address, this.subject.generation, this.series)
+  }
+
+  private get series(): Map<string, SeriesWriter> {
+    return this.writers ??= new Map()
+  }
+
+  /** Its manual checkpoints; made when they are asked for. */
+  get checkpoint(): PipelineCheckpointService {
+    return this.asked ??= this.checkpoints()
+  }
+
+  /** Checkpoints are recorded in the order in which they were saved, awaited or not. */
+  private get saving(): Semaphore.Semaphore {
+    return this.turns ??= Semaphore.makeUnsafe(1)
+  }
+
+  private checkpoints(): PipelineCheckpointService {
+    const { session, subject } = this
+    return {
       save: (name, value) => this.save(name, value),
       load: <T>(name: string) => this.load<T>(name),
       latest: <T>(name: string) => this.latest<T>(name),
@@ -149,22 +171,24 @@ export class StepExecution {
 
   /** What has to be recorded with the outcome; nothing is taken after it. */
   finish(): Array<Change> {
-    const changes = [...this.session.tracking.drainRest(), ...this.logger.take({ always: true }), ...this.artifacts]
+    return this.last({ always: true })
+  }
+
+  private last(options: { readonly always: boolean }): Array<Change> {
+    const changes = [...this.session.tracking.drainRest(), ...this.madeLogger?.take(options) ?? [], ...this.artifacts]
     this.close()
     return changes
   }
 
   /** What is kept of an execution that came to nothing. What an earlier one left stays, unless points went over it. */
   abandon(): Array<Change> {
-    const changes = [...this.session.tracking.drainRest(), ...this.logger.take({ always: false }), ...this.artifacts]
-    this.close()
-    return changes
+    return this.last({ always: false })
   }
 
   /** Nothing more is taken. */
   close(): void {
     this.closed = true
-    this.logger.close()
+    this.madeLogger?.close()
   }
 
   private during<A, E>(what: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E | CheckpointMisuse> {
@@ -247,7 +271,7 @@ export class StepExecution {
       const here = record.generation === generation
       const all = yield* this.session.series(address)
       const opening: Array<Change> = here ? [] : [{ _tag: "GenerationCleared", address, generation }]
-      this.writers.clear()
+      this.series.clear()
       for (const series of all.filter((one) => one.generation === record.generation)) {
         const position = Object.hasOwn(record.position.points, series.key) ? record.position.points[series.key] : undefined
         const count = position?.count ?? 0
@@ -255,7 +279,7 @@ export class StepExecution {
         if (here) opening.push({ _tag: "PointsCut", series: { address, generation, key: series.key }, fromChunk: fullChunks })
         if (position === undefined || count === 0) continue
         const { writer, copied } = yield* this.resume(series, count, position.nextIndex, !here)
-        this.writers.set(series.key, writer)
+        this.series.set(series.key, writer)
         opening.push(...copied)
       }
       if (!here) {
@@ -293,7 +317,7 @@ export class StepExecution {
 
   private position(): CheckpointPosition {
     const points: Record<string, { count: number; nextIndex: number }> = {}
-    for (const [key, writer] of this.writers) {
+    for (const [key, writer] of this.writers ?? []) {
       Object.defineProperty(points, key, { value: { count: writer.count, nextIndex: writer.nextIndex }, enumerable: true })
     }
     return { points, random: this.drew ? this.random.state : null, versions: this.versions }
@@ -345,6 +369,6 @@ export class StepExecution {
   }
 }
 
-/** The bytes by themselves: a codec's pieces may share memory with the value, which its owner goes on to change. */
+/** The bytes by themselves: those of a large value may share memory with it, which its owner goes on to change. */
 const ownBytes = (encoded: Encoded): Encoded =>
-  encoded.sizeBytes <= INLINE_BYTES ? encoded : { ...encoded, segments: encoded.segments.map((segment) => segment.slice()) }
+  encoded.sizeBytes < SHARED_BYTES ? encoded : { ...encoded, segments: encoded.segments.map((segment) => segment.slice()) }

@@ -17,10 +17,11 @@ import {
   StrictMismatch,
   UnsavableValue
 } from "../UniflowError.ts"
+import { chain, known } from "./chain.ts"
 import { cachedFrom, copyFrom } from "./copyFrom.ts"
 import { type ComponentSources, define, type OwnComponents, ownComponents } from "./components.ts"
 import { type Bridge, ExecutionContext, services, StepSignal } from "./ExecutionContext.ts"
-import { isGeneration } from "./History.ts"
+import { isGeneration, restored } from "./History.ts"
 import { invoke, timed } from "./invoke.ts"
 import { addressOf, encodeManifest, isThere, loadOutput, type ManifestItem } from "./manifest.ts"
 import { type Match, match, type RunMode, type Wanted } from "./matching.ts"
@@ -71,8 +72,9 @@ interface Unit {
   readonly wanted: Wanted
   readonly reasons: ReadonlyArray<Reason>
   readonly inputs: ReadonlyMap<string, OutputRef>
-  readonly item?: Item | undefined
+  readonly item: Item | undefined
 }
+type Undecided = Omit<Unit, "reasons">
 
 /** What a map's function is given of an element, and how to get a copy of it for another try. */
 interface Item {
@@ -100,39 +102,44 @@ export class StepRunner {
     this.session = options.session
   }
 
-  /** Brings a step to its output; `inputs` are the records of the steps it reads. */
-  readonly resolve = Effect.fnUntraced(function*(
-    this: StepRunner,
-    step: AnyStep,
-    records: ReadonlyMap<AnyStep, StepRecord>
-  ): Effect.fn.Return<StepRecord, StepError, unknown> {
+  /** Brings a step to its output; `records` are those of the steps it reads. */
+  resolve(step: AnyStep, records: ReadonlyMap<AnyStep, StepRecord>): Effect.Effect<StepRecord, StepError, unknown> {
     const inputs = new Map<string, OutputRef>()
     for (const [name, input] of inputsOf(step)) inputs.set(name, records.get(input)!.output!)
-    const own = yield* this.ownOf(step)
+    const before = this.resolved.get(step)
+    if (before === undefined || !sameInputs(before.inputs, inputs)) return this.resolveWith(step, inputs)
+    return Effect.flatMap(isThere(this.session.objects, step.name, before.record.output!), (there) =>
+      there ? Effect.succeed(before.record) : this.resolveWith(step, inputs))
+  }
+
+  private resolveWith(step: AnyStep, inputs: ReadonlyMap<string, OutputRef>): Effect.Effect<StepRecord, StepError, unknown> {
     const digests: Record<string, string> = {}
     for (const [name, ref] of inputs) define(digests, name, ref.digest)
-    const components: FingerprintComponents = { ...own.components, inputs: digests }
-    const before = this.resolved.get(step)
-    if (before !== undefined && sameInputs(before.inputs, inputs) && (yield* isThere(this.session.objects, step.name, before.record.output!))) {
-      return before.record
-    }
-    const unit = yield* this.decide(step, step.name, components, inputs, undefined)
-    const record = "seq" in unit
-      ? unit
-      : step.definition.kind === "map"
-      ? yield* this.runMap(unit)
-      : yield* this.options.permits.withPermit(this.execute(unit))
-    this.resolved.set(step, { inputs, record })
-    return record
-  })
+    const decided = chain(this.ownOf(step), (own) => this.decide(step, step.name, { ...own.components, inputs: digests }, inputs, undefined))
+    const done = chain(decided, (unit): Effect.Effect<StepRecord, StepError, unknown> =>
+      "seq" in unit
+        ? Effect.succeed(unit)
+        : step.definition.kind === "map"
+        ? this.runMap(unit)
+        : this.options.permits.withPermit(this.execute(unit)))
+    return Effect.map(done, (record) => {
+      this.resolved.set(step, { inputs, record })
+      return record
+    })
+  }
 
   private ownOf(step: AnyStep): Effect.Effect<OwnComponents, StoreError | StepFailed<unknown>> {
     const known = this.own.get(step)
     if (known !== undefined) return Effect.succeed(known)
-    return Effect.suspend(() => ownComponents(step, this.options.sources)).pipe(
-      Effect.catchDefect((cause) => Effect.fail(this.failed(step.name, cause, undefined))),
-      Effect.tap((own) => Effect.sync(() => this.own.set(step, own)))
-    )
+    const { sources } = this.options
+    try {
+      return chain(ownComponents(step, sources), (own) => {
+        this.own.set(step, own)
+        return Effect.succeed(own)
+      })
+    } catch (cause) {
+      return Effect.fail(this.failed(step.name, cause, undefined))
+    }
   }
 
   private failed(address: string, cause: unknown, error: unknown): StepFailed<unknown> {
@@ -140,69 +147,68 @@ export class StepRunner {
   }
 
   /** Restores a step where something answers for it; else tells what is to be executed, and why. */
-  private readonly decide = Effect.fnUntraced(function*(
-    this: StepRunner,
+  private decide(
     step: AnyStep,
     address: string,
     components: FingerprintComponents,
     inputs: ReadonlyMap<string, OutputRef>,
     item: Unit["item"]
-  ): Effect.fn.Return<StepRecord | Unit, StepError> {
-    const { session, options } = this
+  ): Effect.Effect<StepRecord | Unit, StepError> {
+    const { session } = this
     const { code } = this.own.get(step)!
     const fingerprint = code.kind === "unknown" ? "" : Fingerprint.hash(session.hasher, step.name, components)
     const wanted: Wanted = { fingerprint, components, code, seed: session.seed }
+    const unit: Undecided = { step, address, components, wanted, inputs, item }
     const outcomes = session.history.of(address)
-    const unit: Omit<Unit, "reasons"> = { step, address, components, wanted, inputs, ...(item === undefined ? {} : { item }) }
-    if (runsOnce(unit)) {
-      const decided = yield* this.decideOnce(unit, outcomes)
-      if (decided !== undefined) return decided
-    }
-    const found = yield* match(outcomes, wanted, session.objects, {
-      mode: options.mode,
-      rerun: options.rerun.has(step.name),
-      interrupted: options.left.has(address)
+    return runsOnce(unit)
+      ? Effect.flatMap(this.decideOnce(unit, outcomes), (decided) => decided === undefined ? this.decideBySaved(unit, outcomes) : Effect.succeed(decided))
+      : this.decideBySaved(unit, outcomes)
+  }
+
+  private decideBySaved(unit: Undecided, outcomes: ReadonlyArray<StepRecord>): Effect.Effect<StepRecord | Unit, StepError> {
+    const { session, options } = this
+    const { step, address } = unit
+    const rerun = options.rerun.has(step.name)
+    const found = match(outcomes, unit.wanted, session.objects, { mode: options.mode, rerun, interrupted: options.left.has(address) })
+    return chain(found, (found): Effect.Effect<StepRecord | Unit, StepError> => {
+      if (found.found !== undefined) return this.restore(found.found, found.reasons, found.trusted)
+      if (options.mode === "strict" && found.mismatch) {
+        const because = found.reasons.map((reason) => reason.component).join(", ")
+        return Effect.fail(new StrictMismatch({ runId: session.runId, steps: [{ step: address, because }] }))
+      }
+      const { cache } = step.definition
+      if (cache === undefined || rerun) return Effect.succeed({ ...unit, reasons: found.reasons })
+      return Effect.map(this.fromOtherRun(unit, found, cache), (cached) => cached.record ?? { ...unit, reasons: [...found.reasons, ...cached.reasons] })
     })
-    if (found.found !== undefined) return yield* this.restore(found.found, found.reasons, found.trusted)
-    if (options.mode === "strict" && found.mismatch) {
-      return yield* new StrictMismatch({
-        runId: session.runId,
-        steps: [{ step: address, because: found.reasons.map((reason) => reason.component).join(", ") }]
-      })
-    }
-    const cached = yield* this.fromOtherRun(unit, found)
-    return cached.record ?? { ...unit, reasons: [...found.reasons, ...cached.reasons] }
-  })
+  }
 
   /** A `once` step: restored, executed for the first time, or a person has to decide. */
-  private readonly decideOnce = Effect.fnUntraced(function*(
-    this: StepRunner,
-    unit: Omit<Unit, "reasons">,
-    outcomes: ReadonlyArray<StepRecord>
-  ): Effect.fn.Return<StepRecord | Unit | undefined, StepError> {
-    const { address, wanted } = unit
-    const newest = outcomes.at(-1)
-    const left = this.options.left.get(address)
-    const unknown = (why: string): OutcomeUnknown => new OutcomeUnknown({ runId: this.session.runId, step: address, why })
-    if (left?.once === true) {
-      return yield* unknown(
-        left.message === null
-          ? `attempt ${left.attempt} was interrupted while it ran, so whether it took effect is not known`
-          : `attempt ${left.attempt} ended in an error while it ran (${left.message}), so whether it took effect is not known`
-      )
-    }
-    if (newest === undefined) return undefined
-    if (isDecidedByPerson(newest)) {
-      if (newest.status === "failed") return { ...unit, reasons: newest.reasons }
-      return yield* this.adopt(unit, newest)
-    }
-    if (newest.status === "failed" || Fingerprint.answers(newest, wanted.fingerprint, wanted.seed)) return undefined
-    const changes = newest.components === null ? [] : Fingerprint.diff(newest.components, wanted.components)
-    return yield* unknown(`it was completed before with another fingerprint (${changes.map((reason) => reason.component).join(", ") || "its code cannot be seen"})`)
-  })
+  private decideOnce(unit: Undecided, outcomes: ReadonlyArray<StepRecord>): Effect.Effect<StepRecord | Unit | undefined, StepError> {
+    return Effect.gen({ self: this }, function*() {
+      const { address, wanted } = unit
+      const newest = outcomes.at(-1)
+      const left = this.options.left.get(address)
+      const unknown = (why: string): OutcomeUnknown => new OutcomeUnknown({ runId: this.session.runId, step: address, why })
+      if (left?.once === true) {
+        return yield* unknown(
+          left.message === null
+            ? `attempt ${left.attempt} was interrupted while it ran, so whether it took effect is not known`
+            : `attempt ${left.attempt} ended in an error while it ran (${left.message}), so whether it took effect is not known`
+        )
+      }
+      if (newest === undefined) return undefined
+      if (isDecidedByPerson(newest)) {
+        if (newest.status === "failed") return { ...unit, reasons: newest.reasons }
+        return yield* this.adopt(unit, newest)
+      }
+      if (newest.status === "failed" || Fingerprint.answers(newest, wanted.fingerprint, wanted.seed)) return undefined
+      const changes = newest.components === null ? [] : Fingerprint.diff(newest.components, wanted.components)
+      return yield* unknown(`it was completed before with another fingerprint (${changes.map((reason) => reason.component).join(", ") || "its code cannot be seen"})`)
+    })
+  }
 
   /** Lets an outcome that a person stated stand for the step as it is now. */
-  private adopt(unit: Omit<Unit, "reasons">, stated: StepRecord): Effect.Effect<StepRecord, StoreError> {
+  private adopt(unit: Undecided, stated: StepRecord): Effect.Effect<StepRecord, StoreError> {
     return this.session.record({
       ...stated,
       decision: "restored",
@@ -217,146 +223,166 @@ export class StepRunner {
     return this.session.record(restored(record, reasons, trusted, this.session.now()), [])
   }
 
-  private readonly fromOtherRun = Effect.fnUntraced(function*(
-    this: StepRunner,
-    unit: Omit<Unit, "reasons">,
-    found: Match
-  ): Effect.fn.Return<{ readonly record: StepRecord | undefined; readonly reasons: ReadonlyArray<Reason> }, StepError> {
-    const { step, wanted, address, components } = unit
-    const { cache } = step.definition
-    const { session } = this
-    if (cache === undefined || this.options.rerun.has(step.name)) return { record: undefined, reasons: [] }
-    if (wanted.code.kind === "shallow" || wanted.code.kind === "unknown") {
-      return { record: undefined, reasons: [{ component: "cache", note: "other runs were not asked: the code of the step is not fully seen; give it a version" }] }
-    }
-    let items: ReadonlyArray<Element> | undefined
-    for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {
-      if (record.runId === session.runId || !Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) continue
-      if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
-      if (session.objects.unusable.has(record.output!.digest)) continue
-      const copied = yield* copyFrom(session, record, address, items ?? (items = step.definition.kind === "map" && unit.item === undefined ? yield* this.elements(unit) : []))
-      if (copied === undefined) continue
-      const outcome = cachedFrom(session, record, address, found.reasons.filter((reason) => reason.component !== "first"))
-      const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items)
-      return { record: stored, reasons: [] }
-    }
-    return { record: undefined, reasons: [] }
-  })
+  private fromOtherRun(unit: Undecided, found: Match, cache: NonNullable<AnyStep["definition"]["cache"]>): Effect.Effect<{ readonly record: StepRecord | undefined; readonly reasons: ReadonlyArray<Reason> }, StepError> {
+    return Effect.gen({ self: this }, function*() {
+      const { step, wanted, address, components } = unit
+      const { session } = this
+      if (wanted.code.kind === "shallow" || wanted.code.kind === "unknown") {
+        return { record: undefined, reasons: [{ component: "cache", note: "other runs were not asked: the code of the step is not fully seen; give it a version" }] }
+      }
+      let items: ReadonlyArray<Element> | undefined
+      for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {
+        if (record.runId === session.runId || !Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) continue
+        if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
+        if (session.objects.unusable.has(record.output!.digest)) continue
+        const copied = yield* copyFrom(session, record, address, items ?? (items = step.definition.kind === "map" && unit.item === undefined ? yield* this.elements(unit) : []))
+        if (copied === undefined) continue
+        const outcome = cachedFrom(session, record, address, found.reasons.filter((reason) => reason.component !== "first"))
+        const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items)
+        return { record: stored, reasons: [] }
+      }
+      return { record: undefined, reasons: [] }
+    })
+  }
 
   /** What a map goes over. Elements are told apart by what is saved of them, before the schema of the step that made them. */
-  private readonly elements = Effect.fnUntraced(function*(
-    this: StepRunner,
-    { step, components, inputs }: Omit<Unit, "reasons">
-  ): Effect.fn.Return<ReadonlyArray<Element>, StepError> {
-    const { objects } = this.session
-    const over = step.definition.over!
-    const ref = inputs.get("over")!
-    const values = yield* this.input(over, ref)
-    if (!Array.isArray(values)) {
-      return yield* this.failed(step.name, new InvalidInput({ what: `Step "${step.name}"`, issue: `it goes over the output of "${over.name}", which is not an array` }), undefined)
-    }
-    const plain = over.definition.output === undefined ? values : yield* this.input(over, ref, "plain")
-    const saved: ReadonlyArray<unknown> = Array.isArray(plain) && plain.length === values.length ? plain : values
-    const { over: _, ...others } = components.inputs
-    const occurrences = new Map<string, number>()
-    const elements: Array<Element> = []
-    for (const [i, value] of values.entries()) {
-      const digest = objects.digest(yield* objects.encode(`Item ${i} of step "${step.name}"`, saved[i], undefined))
-      const occurrence = (occurrences.get(digest) ?? 0) + 1
-      occurrences.set(digest, occurrence)
-      const again = Effect.map(this.input(over, ref), (all) => (all as ReadonlyArray<unknown>)[i])
-      elements.push({ item: { value, again }, address: addressOf(step.name, digest, occurrence), components: { ...components, inputs: { ...others, item: digest } } })
-    }
-    return elements
-  })
+  private elements({ step, components, inputs }: Undecided): Effect.Effect<ReadonlyArray<Element>, StepError> {
+    return Effect.gen({ self: this }, function*() {
+      const { objects } = this.session
+      const over = step.definition.over!
+      const ref = inputs.get("over")!
+      const values = yield* this.input(over, ref)
+      if (!Array.isArray(values)) {
+        return yield* this.failed(step.name, new InvalidInput({ what: `Step "${step.name}"`, issue: `it goes over the output of "${over.name}", which is not an array` }), undefined)
+      }
+      const plain = over.definition.output === undefined ? values : yield* this.input(over, ref, "plain")
+      const saved: ReadonlyArray<unknown> = Array.isArray(plain) && plain.length === values.length ? plain : values
+      const { over: _, ...others } = components.inputs
+      const occurrences = new Map<string, number>()
+      const elements: Array<Element> = []
+      for (const [i, value] of values.entries()) {
+        const digest = objects.digest(yield* objects.encode(`Item ${i} of step "${step.name}"`, saved[i], undefined))
+        const occurrence = (occurrences.get(digest) ?? 0) + 1
+        occurrences.set(digest, occurrence)
+        const again = Effect.suspend(() => Effect.map(this.input(over, ref), (all) => (all as ReadonlyArray<unknown>)[i]))
+        elements.push({ item: { value, again }, address: addressOf(step.name, digest, occurrence), components: { ...components, inputs: { ...others, item: digest } } })
+      }
+      return elements
+    })
+  }
 
   /** Runs the items of a map, each restored or executed by itself, and records the manifest of their outputs. */
-  private readonly runMap = Effect.fnUntraced(function*(this: StepRunner, unit: Unit): Effect.fn.Return<StepRecord, StepError, unknown> {
-    const { step } = unit
-    const { definition } = step
-    const { session, options } = this
-    const begun = session.now()
-    this.showActive(unit, begun, null, null)
-    const items = yield* this.elements(unit)
-    const inputs = new Map([...unit.inputs].filter(([name]) => name !== "over"))
-    let done = 0
-    const one = Effect.fnUntraced(function*(this: StepRunner, item: Element): Effect.fn.Return<StepRecord, StepError, unknown> {
-      const decided = yield* this.decide(step, item.address, item.components, inputs, item.item)
-      // A map with a limit of its own is bounded by that one; any other shares the run's.
-      const record = "seq" in decided
-        ? decided
-        : yield* (definition.concurrency === undefined ? options.permits.withPermit(this.execute(decided)) : this.execute(decided))
-      this.showActive(unit, begun, ++done, items.length)
-      return record
-    }).bind(this)
-    const collect = definition.onItemError === "collect"
-    const concurrency = definition.concurrency ?? options.concurrency
-    let failure: StepError | undefined
-    const exits = yield* Effect.forEach(items, (item) =>
-      // What runs when an item fails is let finish, and nothing new is begun.
-      failure !== undefined || options.stopping() ? Effect.succeed(undefined) : Effect.result(one(item)).pipe(
-        Effect.tap((result) => Effect.sync(() => {
-          if (Result.isFailure(result) && !(collect && isItemFailure(result.failure))) failure ??= result.failure
-        }))
-      ), { concurrency })
-    if (failure !== undefined) return yield* Effect.fail(failure)
-    if (exits.includes(undefined)) return yield* Effect.interrupt
-    const manifest: Array<ManifestItem> = exits.map((exit) =>
-      Result.isSuccess(exit!) ? { ref: exit!.success.output! } : { error: itemError(exit!.failure, session.redact) })
-    const records = exits.flatMap((exit) => (Result.isSuccess(exit!) ? [exit!.success] : []))
-    const { ref, changes } = yield* session.objects.keep(...encodeManifest(manifest, collect))
-    const failures = manifest.length - records.length
-    const counts = ["executed", "restored", "cached"].flatMap((decision) => {
-      const count = records.filter((record) => record.decision === decision).length
-      return count === 0 ? [] : [`${count} ${decision}`]
+  private runMap(unit: Unit): Effect.Effect<StepRecord, StepError, unknown> {
+    return Effect.gen({ self: this }, function*() {
+      const { step } = unit
+      const { definition } = step
+      const { session, options } = this
+      const begun = session.now()
+      this.showActive(unit, begun, null, null)
+      const items = yield* this.elements(unit)
+      const inputs = new Map([...unit.inputs].filter(([name]) => name !== "over"))
+      let done = 0
+      const one = Effect.fnUntraced(function*(this: StepRunner, item: Element): Effect.fn.Return<StepRecord, StepError, unknown> {
+        const decided = yield* this.decide(step, item.address, item.components, inputs, item.item)
+        // A map with a limit of its own is bounded by that one; any other shares the run's.
+        const record = "seq" in decided
+          ? decided
+          : yield* (definition.concurrency === undefined ? options.permits.withPermit(this.execute(decided)) : this.execute(decided))
+        this.showActive(unit, begun, ++done, items.length)
+        return record
+      }).bind(this)
+      const collect = definition.onItemError === "collect"
+      const concurrency = definition.concurrency ?? options.concurrency
+      let failure: StepError | undefined
+      const exits = yield* Effect.forEach(items, (item) =>
+        // What runs when an item fails is let finish, and nothing new is begun.
+        failure !== undefined || options.stopping() ? Effect.succeed(undefined) : Effect.result(one(item)).pipe(
+          Effect.tap((result) => Effect.sync(() => {
+            if (Result.isFailure(result) && !(collect && isItemFailure(result.failure))) failure ??= result.failure
+          }))
+        ), { concurrency })
+      if (failure !== undefined) return yield* Effect.fail(failure)
+      if (exits.includes(undefined)) return yield* Effect.interrupt
+      const manifest: Array<ManifestItem> = exits.map((exit) =>
+        Result.isSuccess(exit!) ? { ref: exit!.success.output! } : { error: itemError(exit!.failure, session.redact) })
+      const records = exits.flatMap((exit) => (Result.isSuccess(exit!) ? [exit!.success] : []))
+      const { ref, changes } = yield* session.objects.keep(...encodeManifest(manifest, collect))
+      const failures = manifest.length - records.length
+      const counts = ["executed", "restored", "cached"].flatMap((decision) => {
+        const count = records.filter((record) => record.decision === decision).length
+        return count === 0 ? [] : [`${count} ${decision}`]
+      })
+      const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
+      return yield* session.record({
+        ...this.base(unit, begun),
+        reasons: [...unit.reasons, { component: "items", note: [...counts, ...(failures === 0 ? [] : [`${failures} failed`])].join(", ") || "none" }],
+        status: "completed",
+        seed: records.some((record) => record.seed !== null) ? session.seed : null,
+        output: ref,
+        // Other runs never reuse failures.
+        ...(failures === 0 ? {} : { cacheable: false })
+      }, [...tracked, ...changes])
     })
-    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
-    return yield* session.record({
-      ...this.base(unit, begun),
-      reasons: [...unit.reasons, { component: "items", note: [...counts, ...(failures === 0 ? [] : [`${failures} failed`])].join(", ") || "none" }],
-      status: "completed",
-      seed: records.some((record) => record.seed !== null) ? session.seed : null,
-      output: ref,
-      // Other runs never reuse failures.
-      ...(failures === 0 ? {} : { cacheable: false })
-    }, [...tracked, ...changes])
-  })
+  }
 
   /** Executes a step or an item, with its retries, and records the outcome. */
-  private readonly execute = Effect.fnUntraced(function*(this: StepRunner, unit: Unit): Effect.fn.Return<StepRecord, StepError, unknown> {
-    const { step } = unit
-    const { definition } = step
-    const { session } = this
-    if (this.options.stopping()) return yield* Effect.interrupt
-    const begun = session.now()
-    const inputs = yield* this.inputs(unit)
-    if (definition.when !== undefined) {
+  private execute(unit: Unit): Effect.Effect<StepRecord, StepError, unknown> {
+    return Effect.suspend(() => {
+      if (this.options.stopping()) return Effect.interrupt
+      const begun = this.session.now()
+      return chain(this.inputs(unit), (inputs) =>
+        unit.step.definition.when === undefined ? this.begin(unit, inputs, begun) : this.beginWhen(unit, inputs, begun))
+    })
+  }
+
+  private beginWhen(unit: Unit, inputs: Record<string, unknown>, begun: number): Effect.Effect<StepRecord, StepError, unknown> {
+    return Effect.gen({ self: this }, function*() {
       const wanted = yield* Effect.exit(this.when(unit, inputs))
       if (Exit.isFailure(wanted)) return yield* this.recordFailure(unit, begun, 0, wanted.cause)
-      if (!wanted.value) return yield* this.skip(unit, begun)
-    }
-    yield* this.begin(unit, begun)
-    for (let retries = 0;; retries++) {
-      // A try may have changed what it was given: the next one gets its own copies.
-      const tried = retries === 0 ? unit : yield* this.afresh(unit)
-      const exit = yield* Effect.exit(this.attempt(tried, retries === 0 ? inputs : yield* this.inputs(unit), retries, begun))
-      if (Exit.isSuccess(exit)) return exit.value
-      const again = definition.retry !== undefined && retries < definition.retry.times
-        ? yield* Effect.exit(Effect.sync(() => mayRetry(definition.retry!, Cause.squash(exit.cause))))
-        : Exit.succeed(false)
-      if (Exit.isFailure(again)) return yield* this.recordFailure(unit, begun, retries, again.cause)
-      if (!again.value) return yield* this.recordFailure(unit, begun, retries, exit.cause)
-      yield* Effect.sleep(retryDelay(definition.retry!, retries))
-      // What the try left has to be there for the next one to rewind it.
-      yield* session.flush()
-    }
-  })
+      return yield* wanted.value ? this.begin(unit, inputs, begun) : this.skip(unit, begun)
+    })
+  }
 
-  private readonly inputs = Effect.fnUntraced(function*(this: StepRunner, unit: Unit): Effect.fn.Return<Record<string, unknown>, Damaged | StoreError> {
+  /** Shows that the step is being executed, for a `once` step durably, before anything happens; then tries it. */
+  private begin(unit: Unit, inputs: Record<string, unknown>, begun: number): Effect.Effect<StepRecord, StepError, unknown> {
+    const first = (): Effect.Effect<StepRecord, StepError, unknown> =>
+      Effect.catchCause(this.attempt(unit, inputs, 0, begun), (cause) => this.again(unit, begun, 0, cause))
+    if (runsOnce(unit)) {
+      return Effect.flatMap(this.session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, null) }]), first)
+    }
+    this.showActive(unit, begun, null, null)
+    return first()
+  }
+
+  /** After a try that failed: another one where that is allowed, else the failure is recorded. */
+  private again(unit: Unit, begun: number, retries: number, cause: Cause.Cause<unknown>): Effect.Effect<StepRecord, StepError, unknown> {
+    return Effect.gen({ self: this }, function*() {
+      const { retry } = unit.step.definition
+      if (retry === undefined || retries >= retry.times) return yield* this.recordFailure(unit, begun, retries, cause)
+      const allowed = yield* Effect.exit(Effect.sync(() => mayRetry(retry, Cause.squash(cause))))
+      if (Exit.isFailure(allowed)) return yield* this.recordFailure(unit, begun, retries, allowed.cause)
+      if (!allowed.value) return yield* this.recordFailure(unit, begun, retries, cause)
+      yield* Effect.sleep(retryDelay(retry, retries))
+      // What the try left has to be there for the next one to rewind it.
+      yield* this.session.flush()
+      // A try may have changed what it was given: the next one gets its own copies.
+      const tried = yield* this.afresh(unit)
+      const inputs = yield* this.inputs(unit)
+      return yield* Effect.catchCause(this.attempt(tried, inputs, retries + 1, begun), (next) => this.again(unit, begun, retries + 1, next))
+    })
+  }
+
+  private inputs(unit: Unit): Effect.Effect<Record<string, unknown>, Damaged | StoreError> {
     const values: Record<string, unknown> = {}
-    for (const [name, input] of Object.entries(unit.step.definition.inputs)) define(values, name, yield* this.input(input, unit.inputs.get(name)!))
-    return values
-  })
+    const [first, ...others] = Object.entries(unit.step.definition.inputs)
+    if (first === undefined) return Effect.succeed(values)
+    const read = ([name, input]: readonly [string, AnyStep]): Effect.Effect<Record<string, unknown>, Damaged | StoreError> =>
+      chain(this.input(input, unit.inputs.get(name)!), (value) => {
+        define(values, name, value)
+        return Effect.succeed(values)
+      })
+    return others.length === 0 ? read(first) : Effect.as(Effect.forEach([first, ...others], read, { discard: true }), values)
+  }
 
   /** The unit with a copy of its own of the item. */
   private afresh(unit: Unit): Effect.Effect<Unit, Damaged | StoreError> {
@@ -365,7 +391,8 @@ export class StepRunner {
   }
 
   private input(step: AnyStep, ref: OutputRef, form?: "plain"): Effect.Effect<unknown, Damaged | StoreError> {
-    return Effect.catchTag(loadOutput(this.session.objects, step, ref, form), "CorruptArtifact", (error) => Effect.fail(new Damaged(error)))
+    const loaded = loadOutput(this.session.objects, step, ref, form)
+    return known(loaded) ?? Effect.catchTag(loaded, "CorruptArtifact", (error) => Effect.fail(new Damaged(error)))
   }
 
   private when(unit: Unit, inputs: Record<string, unknown>): Effect.Effect<boolean, unknown> {
@@ -374,22 +401,18 @@ export class StepRunner {
     return Effect.map(asked as Effect.Effect<unknown, unknown>, (answer) => answer === true)
   }
 
-  private readonly skip = Effect.fnUntraced(function*(this: StepRunner, unit: Unit, begun: number): Effect.fn.Return<StepRecord, StepError> {
-    const { session } = this
-    const { ref, changes } = yield* session.objects.keep(yield* session.objects.encode(`Output of step "${unit.address}"`, undefined, undefined))
-    return yield* session.record({
-      ...this.base(unit, begun),
-      decision: "skipped",
-      reasons: [{ component: "when", note: "said no" }, ...unit.reasons],
-      status: "skipped",
-      output: ref
-    }, changes)
-  })
-
-  /** Shows that the step is being executed; for a `once` step durably, before anything happens. */
-  private begin(unit: Unit, begun: number): Effect.Effect<void, StoreError> {
-    if (!runsOnce(unit)) return Effect.sync(() => this.showActive(unit, begun, null, null))
-    return this.session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, null) }])
+  private skip(unit: Unit, begun: number): Effect.Effect<StepRecord, StepError> {
+    return Effect.gen({ self: this }, function*() {
+      const { session } = this
+      const { ref, changes } = yield* session.objects.keep(yield* session.objects.encode(`Output of step "${unit.address}"`, undefined, undefined))
+      return yield* session.record({
+        ...this.base(unit, begun),
+        decision: "skipped",
+        reasons: [{ component: "when", note: "said no" }, ...unit.reasons],
+        status: "skipped",
+        output: ref
+      }, changes)
+    })
   }
 
   private active(unit: Unit, begun: number, done: number | null, total: number | null, message: string | null): ActiveStep {
@@ -409,7 +432,7 @@ export class StepRunner {
   }
 
   private showActive(unit: Unit, begun: number, done: number | null, total: number | null, message: string | null = null): void {
-    this.session.tracking.later(`active ${unit.address}`, { _tag: "StepActive", active: this.active(unit, begun, done, total, message) })
+    this.session.tracking.later(`active ${unit.address}`, () => ({ _tag: "StepActive", active: this.active(unit, begun, done, total, message) }))
   }
 
   /** Takes what is tracked, to be recorded with an outcome, which need not be shown as being executed any more. */
@@ -430,13 +453,7 @@ export class StepRunner {
   }
 
   /** One try. */
-  private readonly attempt = Effect.fnUntraced(function*(
-    this: StepRunner,
-    unit: Unit,
-    inputs: Record<string, unknown>,
-    retry: number,
-    begun: number
-  ): Effect.fn.Return<StepRecord, unknown, unknown> {
+  private attempt(unit: Unit, inputs: Record<string, unknown>, retry: number, begun: number): Effect.Effect<StepRecord, unknown, unknown> {
     const { step, address } = unit
     const { definition } = step
     const { session, options } = this
@@ -465,62 +482,52 @@ export class StepRunner {
     const context = new ExecutionContext(parts)
     const print = definition.console ? (level: LogLevel, message: string): void => execution.line(level, message) : undefined
     const work = invoke(() => options.ambience.around({ context, print }, () => definition.run(context as never)), signal, () => services(parts))
-    return yield* timed(work, address, definition.timeoutMs, session.now).pipe(
+    return timed(work, address, definition.timeoutMs, session.now).pipe(
       Effect.flatMap((value) => this.recordSuccess(unit, execution, value, retry, begun)),
       // What was tracked before a failure is kept, too; a retry begins by rewinding it.
       Effect.onError(() => Effect.andThen(Effect.ignore(session.collect(() => session.tracking.leave(execution.abandon()))), Effect.sync(() => execution.close())))
     )
-  })
+  }
 
-  private readonly recordSuccess = Effect.fnUntraced(function*(
-    this: StepRunner,
-    unit: Unit,
-    execution: StepExecution,
-    value: unknown,
-    retries: number,
-    begun: number
-  ): Effect.fn.Return<StepRecord, StepError | InvalidInput> {
+  private recordSuccess(unit: Unit, execution: StepExecution, value: unknown, retries: number, begun: number): Effect.Effect<StepRecord, StepError> {
     const { session } = this
     execution.trackOutput(value)
-    const encoded = yield* session.objects.encode(`Output of step "${unit.address}"`, value, unit.step.definition.output)
-    const { ref, changes } = yield* session.objects.keep(encoded)
-    const tracked = yield* session.collect(() => this.settle(unit, () => execution.finish()))
-    return yield* Effect.uninterruptible(session.record({
-      ...this.base(unit, begun),
-      reasons: [...unit.reasons, ...execution.continued],
-      status: "completed",
-      seed: execution.drew ? session.seed : null,
-      output: ref,
-      retries
-    }, [...tracked, ...changes]))
-  })
+    const encoded = session.objects.encode(`Output of step "${unit.address}"`, value, unit.step.definition.output)
+    const saved = chain(encoded, (encoded) => session.objects.keep(encoded))
+    return chain(saved, ({ ref, changes }) =>
+      chain(session.collect(() => this.settle(unit, () => execution.finish())), (tracked) =>
+        Effect.uninterruptible(session.record({
+          ...this.base(unit, begun),
+          reasons: execution.continued.length === 0 ? unit.reasons : [...unit.reasons, ...execution.continued],
+          status: "completed",
+          seed: execution.drew ? session.seed : null,
+          output: ref,
+          retries
+        }, tracked.length === 0 ? changes : [...tracked, ...changes]))))
+  }
 
-  private readonly recordFailure = Effect.fnUntraced(function*(
-    this: StepRunner,
-    unit: Unit,
-    begun: number,
-    retries: number,
-    cause: Cause.Cause<unknown>
-  ): Effect.fn.Return<never, StepError> {
-    const { session } = this
-    const failure = Cause.findFail(cause)
-    const error = Cause.hasInterruptsOnly(cause) ? new Error("it interrupted itself") : Cause.squash(cause)
-    const reported = ownError(error) ?? this.failed(unit.address, error, Result.isSuccess(failure) ? failure.success.error : undefined)
-    if (reported._tag === "Damaged" || reported._tag === "StoreError") return yield* Effect.fail(reported)
-    if (runsOnce(unit)) {
-      const message = storedError(error, session.redact).message.split("\n")[0]!
-      yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, message) }])
-      return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
-    }
-    const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
-    yield* session.record({
-      ...this.base(unit, begun),
-      status: "failed",
-      retries,
-      error: storedError(error, session.redact)
-    }, tracked)
-    return yield* Effect.fail(reported)
-  })
+  private recordFailure(unit: Unit, begun: number, retries: number, cause: Cause.Cause<unknown>): Effect.Effect<never, StepError> {
+    return Effect.gen({ self: this }, function*() {
+      const { session } = this
+      const failure = Cause.findFail(cause)
+      const error = Cause.hasInterruptsOnly(cause) ? new Error("it interrupted itself") : Cause.squash(cause)
+      const reported = ownError(error) ?? this.failed(unit.address, error, Result.isSuccess(failure) ? failure.success.error : undefined)
+      if (reported._tag === "Damaged" || reported._tag === "StoreError") return yield* Effect.fail(reported)
+      if (runsOnce(unit)) {
+        const message = storedError(error, session.redact).message.split("\n")[0]!
+        yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, message) }])
+        return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
+      }
+      const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
+      yield* session.record({
+        ...this.base(unit, begun),
+        status: "failed",
+        retries,
+        error: storedError(error, session.redact)
+      }, tracked)
+      return yield* Effect.fail(reported)
+    })
+  }
 
   /** What the records of a unit's outcomes have in common. */
   private base(unit: Unit, begun: number): Outcome {
@@ -568,25 +575,6 @@ export class StepRunner {
     return this.session.hasher.text(`uniflow idempotency 1\n${this.session.runId}\n${address}\n${this.reruns(address)}`).slice(0, 32)
   }
 }
-
-/** The record of a decision to restore an earlier outcome. */
-export const restored = (
-  record: StepRecord,
-  reasons: ReadonlyArray<Reason>,
-  trusted: boolean,
-  now: number
-): Outcome => ({
-  ...record,
-  decision: "restored",
-  reasons,
-  components: null,
-  trusted,
-  cacheable: false,
-  source: null,
-  retries: 0,
-  startedAtMs: now,
-  durationMs: 0
-})
 
 const sameInputs = (before: ReadonlyMap<string, OutputRef>, now: ReadonlyMap<string, OutputRef>): boolean =>
   [...now].every(([name, ref]) => before.get(name)?.digest === ref.digest)

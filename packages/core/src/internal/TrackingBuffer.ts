@@ -54,7 +54,7 @@ export class TrackingBuffer {
   private readonly spillService: SpillService
   private readonly redact: (text: string) => string
   private left: Array<Change> = []
-  private lazy = new Map<string, Change>()
+  private lazy = new Map<string, () => Change>()
   private logs: Array<LogRecord> = []
   private logSeq: number
   private readonly lines = new Map<string, number>()
@@ -87,8 +87,8 @@ export class TrackingBuffer {
     if (this.warned.size < 100) this.warned.add(warning)
   }
 
-  /** Records a change with whatever is recorded next; a later one under the same key replaces it. */
-  later(key: string, change: Change): void {
+  /** Records a change with whatever is recorded next, made then; a later one under the same key replaces it. */
+  later(key: string, change: () => Change): void {
     this.lazy.set(key, change)
   }
 
@@ -197,7 +197,7 @@ export class TrackingBuffer {
     this.logs = []
     const taken = [...this.live.values()].map((live) => ({ live, opening: live.opening, sealed: [...live.sealed], changes: this.take(live, false) }))
     return {
-      changes: [...left, ...lazy.values(), ...taken.flatMap(({ changes }) => changes), ...linesOf(logs)],
+      changes: [...left, ...Array.from(lazy.values(), (make) => make()), ...taken.flatMap(({ changes }) => changes), ...linesOf(logs)],
       putBack: () => {
         this.left = [...left, ...this.left]
         this.lazy = new Map([...lazy, ...this.lazy])
@@ -214,7 +214,8 @@ export class TrackingBuffer {
 
   /** Takes what waits besides the points of living executions. It precedes those: a retry goes over what a try left. */
   drainRest(): Array<Change> {
-    const changes = [...this.left, ...this.lazy.values(), ...linesOf(this.logs)]
+    if (this.left.length === 0 && this.lazy.size === 0 && this.logs.length === 0) return []
+    const changes = [...this.left, ...Array.from(this.lazy.values(), (make) => make()), ...linesOf(this.logs)]
     this.left = []
     this.lazy = new Map()
     this.logs = []

@@ -7,7 +7,7 @@
 const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
 /** A JSON string. */
-export const jsonString = (text: string): string => (text.length < 64 && plain.test(text) ? `"${text}"` : JSON.stringify(text))
+export const jsonString = (text: string): string => (text.length <= 64 && plain.test(text) ? `"${text}"` : JSON.stringify(text))
 
 /** The canonical text of a JSON value; properties that are undefined count as absent. */
 export const canonicalJson = (value: unknown): string => {
@@ -18,8 +18,10 @@ export const canonicalJson = (value: unknown): string => {
     for (let i = 0; i < value.length; i++) text += i === 0 ? canonicalJson(value[i]) : `,${canonicalJson(value[i])}`
     return `${text}]`
   }
+  const keys = Object.keys(value)
+  if (keys.length > 1) keys.sort()
   let text = "{"
-  for (const key of Object.keys(value).sort()) {
+  for (const key of keys) {
     const item: unknown = Reflect.get(value, key)
     if (item !== undefined) text += `${text.length > 1 ? "," : ""}${jsonString(key)}:${canonicalJson(item)}`
   }

@@ -48,23 +48,27 @@ export const codesOf = Effect.fnUntraced(function*(
   return codes
 })
 
-/** Reads the parts of a step's fingerprint that do not depend on its inputs. */
-export const ownComponents = Effect.fnUntraced(function*(
-  step: AnyStep,
-  sources: ComponentSources
-): Effect.fn.Return<OwnComponents, StoreError> {
+/** Reads the parts of a step's fingerprint that do not depend on its inputs. What the step's `files` throws is thrown. */
+export const ownComponents = (step: AnyStep, sources: ComponentSources): Effect.Effect<OwnComponents, StoreError> => {
+  const { files } = step.definition
+  if (files === undefined) return Effect.succeed(componentsWith(step, sources, {}))
+  const values: Record<string, unknown> = {}
+  for (const name of Object.keys(step.definition.params)) {
+    if (name in sources.params.values) define(values, name, sources.params.values[name])
+  }
+  const digests: Record<string, string> = {}
+  const read = Effect.forEach(files({ params: values } as never), (path) =>
+    Effect.map(sources.files.digest(path), (digest) => define(digests, path, digest ?? "missing")), { discard: true })
+  return Effect.map(read, () => componentsWith(step, sources, digests))
+}
+
+const componentsWith = (step: AnyStep, sources: ComponentSources, files: Record<string, string>): OwnComponents => {
   const { definition } = step
   const { hasher, params } = sources
   const code = sources.codes.get(step)!
   const own: Record<string, FingerprintComponents["params"][string]> = {}
-  const values: Record<string, unknown> = {}
   for (const name of Object.keys(definition.params)) {
     if (Object.hasOwn(params.recorded, name)) define(own, name, params.recorded[name]!)
-    if (name in params.values) define(values, name, params.values[name])
-  }
-  const files: Record<string, string> = {}
-  for (const path of definition.files?.({ params: values } as never) ?? []) {
-    define(files, path, (yield* sources.files.digest(path)) ?? "missing")
   }
   const env: Record<string, string> = {}
   for (const name of definition.env) {
@@ -83,7 +87,7 @@ export const ownComponents = Effect.fnUntraced(function*(
       outputSchema: definition.output === undefined ? "" : hasher.text(AnySchema.identity(definition.output))
     }
   }
-})
+}
 
 /** Sets a property as data, whatever its name. */
 export const define = <A>(target: Record<string, A>, name: string, value: A): void => {

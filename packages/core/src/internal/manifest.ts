@@ -4,6 +4,7 @@ import { OutputRef } from "../RunRecord.ts"
 import type { Any as AnyStep } from "../Step.ts"
 import { CorruptArtifact, describe, type StoreError } from "../UniflowError.ts"
 import { canonicalJson } from "./canonicalJson.ts"
+import { known } from "./chain.ts"
 import type { Objects } from "./Objects.ts"
 
 /** Media type of a map's output: the list of its items' outputs by their digests. */
@@ -48,7 +49,7 @@ const parse = (step: string, ref: OutputRef, bytes: Uint8Array): Effect.Effect<M
 
 /** What cannot be loaded once is taken as missing from then on, until it is saved again. */
 const noticed = <A>(objects: Objects, loading: Effect.Effect<A, CorruptArtifact | StoreError>): Effect.Effect<A, CorruptArtifact | StoreError> =>
-  Effect.tapError(loading, (error) => Effect.sync(() => {
+  known(loading) ?? Effect.tapError(loading, (error) => Effect.sync(() => {
     if (error._tag === "CorruptArtifact") objects.unusable.add(error.digest)
   }))
 
@@ -62,9 +63,11 @@ export const itemRefs = (objects: Objects, step: string, ref: OutputRef): Effect
     : Effect.succeed([])
 
 /** Whether the bytes of an output are there; those of a map's items, too. */
-export const isThere = Effect.fnUntraced(function*(objects: Objects, step: string, ref: OutputRef): Effect.fn.Return<boolean, StoreError> {
+export const isThere = (objects: Objects, step: string, ref: OutputRef): Effect.Effect<boolean, StoreError> =>
+  ref.mediaType === MANIFEST ? areThere(objects, step, ref) : objects.present(ref)
+
+const areThere = Effect.fnUntraced(function*(objects: Objects, step: string, ref: OutputRef): Effect.fn.Return<boolean, StoreError> {
   if (!(yield* objects.present(ref))) return false
-  if (ref.mediaType !== MANIFEST) return true
   const items = yield* Effect.catchTag(itemRefs(objects, step, ref), "CorruptArtifact", () => Effect.succeed(undefined))
   if (items === undefined) return false
   for (const item of items) if (!(yield* objects.present(item))) return false
@@ -72,21 +75,16 @@ export const isThere = Effect.fnUntraced(function*(objects: Objects, step: strin
 })
 
 /** The output of a step; that of a map is put together from its items. With `plain` as it was saved, before its schema. */
-export const loadOutput = Effect.fnUntraced(function*(
-  objects: Objects,
-  step: AnyStep,
-  ref: OutputRef,
-  form?: "plain"
-): Effect.fn.Return<unknown, CorruptArtifact | StoreError> {
+export const loadOutput = (objects: Objects, step: AnyStep, ref: OutputRef, form?: "plain"): Effect.Effect<unknown, CorruptArtifact | StoreError> => {
   const output = form === "plain" ? undefined : step.definition.output
   const load = (one: OutputRef): Effect.Effect<unknown, CorruptArtifact | StoreError> => noticed(objects, objects.load(nameOf(step.name), one, output))
-  if (ref.mediaType !== MANIFEST) return yield* load(ref)
-  const { collect, items } = yield* read(objects, step.name, ref)
-  return yield* Effect.forEach(items, (item): Effect.Effect<unknown, CorruptArtifact | StoreError> =>
-    "error" in item
-      ? Effect.succeed({ ok: false, error: item.error })
-      : Effect.map(load(item.ref), (value) => (collect ? { ok: true, value } : value)))
-})
+  if (ref.mediaType !== MANIFEST) return load(ref)
+  return Effect.flatMap(read(objects, step.name, ref), ({ collect, items }) =>
+    Effect.forEach(items, (item): Effect.Effect<unknown, CorruptArtifact | StoreError> =>
+      "error" in item
+        ? Effect.succeed({ ok: false, error: item.error })
+        : Effect.map(load(item.ref), (value) => (collect ? { ok: true, value } : value))))
+}
 
 /**
  * The same at once, where the stores can be read without waiting.

@@ -4,6 +4,7 @@ import type { Reason } from "../Decision.ts"
 import * as Fingerprint from "../Fingerprint.ts"
 import type { FingerprintComponents, StepRecord } from "../RunRecord.ts"
 import type { StoreError } from "../UniflowError.ts"
+import { known } from "./chain.ts"
 import { isThere } from "./manifest.ts"
 import type { Objects } from "./Objects.ts"
 
@@ -25,12 +26,34 @@ export type Match =
 
 const usable = (record: StepRecord): boolean => record.status !== "failed" && record.output !== null
 
+export interface MatchOptions {
+  readonly mode: RunMode
+  readonly rerun: boolean
+  readonly interrupted: boolean
+}
+
+/** Why an outcome is restored that answers. */
+export const MATCHED: ReadonlyArray<Reason> = [{ component: "match" }]
+
+const FIRST: Match = { found: undefined, reasons: [{ component: "first" }], mismatch: false }
+
 /** Looks through the outcomes of a step, newest first. */
-export const match = Effect.fnUntraced(function*(
+export const match = (outcomes: ReadonlyArray<StepRecord>, wanted: Wanted, objects: Objects, options: MatchOptions): Effect.Effect<Match, StoreError> => {
+  const newest = outcomes.at(-1)
+  if (newest === undefined) {
+    return wanted.code.kind === "unknown" || options.rerun || options.interrupted ? search(outcomes, wanted, objects, options) : Effect.succeed(FIRST)
+  }
+  // What is mostly so, and told at once.
+  return !options.rerun && Fingerprint.answers(newest, wanted.fingerprint, wanted.seed) && known(isThere(objects, newest.step, newest.output!))?.value === true
+    ? Effect.succeed({ found: newest, reasons: MATCHED, trusted: false })
+    : search(outcomes, wanted, objects, options)
+}
+
+const search = Effect.fnUntraced(function*(
   outcomes: ReadonlyArray<StepRecord>,
   wanted: Wanted,
   objects: Objects,
-  options: { readonly mode: RunMode; readonly rerun: boolean; readonly interrupted: boolean }
+  options: MatchOptions
 ): Effect.fn.Return<Match, StoreError> {
   if (options.rerun) return { found: undefined, reasons: [{ component: "rerun", note: "asked for" }], mismatch: false }
   const unusable: Array<Reason> = []
@@ -42,7 +65,7 @@ export const match = Effect.fnUntraced(function*(
     const output = record.output!
     if (yield* isThere(objects, record.step, output)) {
       return exact
-        ? { found: record, reasons: [{ component: "match" }], trusted: false }
+        ? { found: record, reasons: MATCHED, trusted: false }
         : { found: record, reasons: [{ component: "trusted", note: "reused by name" }, ...differences(record, wanted)], trusted: true }
     }
     unusable.push({ component: "artifact", old: output.digest.slice(0, 12), note: "its bytes are missing, damaged or no longer decode" })

@@ -1,4 +1,4 @@
-import { Cause, Deferred, Effect, Exit, Fiber, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
 import { inputsOf } from "../Pipeline.ts"
 import type { StepRecord } from "../RunRecord.ts"
 import type { Any as AnyStep } from "../Step.ts"
@@ -23,7 +23,7 @@ export const walk = Effect.fnUntraced(function*<E, R>(
   steps: ReadonlyArray<AnyStep>,
   resolve: (step: AnyStep, records: ReadonlyMap<AnyStep, StepRecord>) => Effect.Effect<StepRecord, E, R>,
   stop: Stop
-): Effect.fn.Return<Walk<E>, never, R | Scope.Scope> {
+): Effect.fn.Return<Walk<E>, never, R> {
   const records = new Map<AnyStep, StepRecord>()
   const waitsFor = new Map<AnyStep, number>()
   const readers = new Map<AnyStep, Array<AnyStep>>()
@@ -36,35 +36,40 @@ export const walk = Effect.fnUntraced(function*<E, R>(
       else known.push(step)
     }
   }
-  // Not children of each other: the one that makes a step ready ends before it.
-  const scope = yield* Effect.scope
   const done = Deferred.makeUnsafe<void>()
   let failure: Cause.Cause<E> | undefined
   let running = 0
   const fibers = new Set<Fiber.Fiber<void>>()
+  /** Settles a step; what it made ready. */
+  const settle = (step: AnyStep, exit: Exit.Exit<StepRecord, E>): ReadonlyArray<AnyStep> => {
+    if (Exit.isSuccess(exit)) records.set(step, exit.value)
+    else if (failure === undefined || (Cause.hasInterruptsOnly(failure) && !Cause.hasInterruptsOnly(exit.cause))) {
+      failure = exit.cause
+      stop.requested = true
+    }
+    if (Exit.isFailure(exit) || stop.requested) return []
+    return (readers.get(step) ?? []).filter((reader) => {
+      const left = waitsFor.get(reader)! - 1
+      waitsFor.set(reader, left)
+      return left === 0
+    })
+  }
+  /** Resolves a step, and after it the one that it made ready, if nothing else is under way; else each gets a fiber, in turn. */
+  const line = Effect.fnUntraced(function*(first: AnyStep) {
+    for (let step: AnyStep | undefined = first; step !== undefined;) {
+      const current: AnyStep = step
+      const exit = yield* Effect.exit(Effect.suspend(() => resolve(current, records)))
+      const ready = settle(current, exit)
+      step = ready.length === 1 && running === 1 ? ready[0] : undefined
+      if (step === undefined) yield* Effect.forEach(ready, begin, { discard: true })
+    }
+    running--
+    if (running === 0) Deferred.doneUnsafe(done, Exit.void)
+  })
   const begin = (step: AnyStep): Effect.Effect<void, never, R> => {
     running++
-    const work = Effect.flatMap(Effect.exit(resolve(step, records)), (exit) => {
-      if (Exit.isSuccess(exit)) records.set(step, exit.value)
-      else if (failure === undefined || (Cause.hasInterruptsOnly(failure) && !Cause.hasInterruptsOnly(exit.cause))) {
-        failure = exit.cause
-        stop.requested = true
-      }
-      const ready = Exit.isSuccess(exit) && !stop.requested
-        ? (readers.get(step) ?? []).filter((reader) => {
-          const left = waitsFor.get(reader)! - 1
-          waitsFor.set(reader, left)
-          return left === 0
-        })
-        : []
-      return Effect.forEach(ready, begin, { discard: true }).pipe(
-        Effect.andThen(Effect.sync(() => {
-          running--
-          if (running === 0) Deferred.doneUnsafe(done, Exit.void)
-        }))
-      )
-    })
-    return Effect.map(Effect.forkIn(work, scope), (fiber) => {
+    // Not children of each other: the one that makes a step ready ends before it.
+    return Effect.map(Effect.forkDetach(line(step)), (fiber) => {
       fibers.add(fiber)
       fiber.addObserver(() => fibers.delete(fiber))
     })

@@ -40,8 +40,8 @@ export class Walk {
   depth = 0
 
   private readonly seen = new Set<object>()
-  private readonly repeated = new Set<object>()
-  private readonly views = new Map<ArrayBuffer, Array<ArrayBufferView>>()
+  private repeated: Set<object> | undefined
+  private views: Map<ArrayBuffer, Array<ArrayBufferView>> | undefined
   private regions: ReadonlyMap<ArrayBufferView, SharedRegion> | undefined
   /** In the second pass: the number of each shared object, -1 until it is written. */
   private shared: Map<object, number> | undefined
@@ -49,11 +49,11 @@ export class Walk {
 
   run(value: unknown): Encoded {
     this.value(value)
-    this.regions = sharedRegions(this.views, (buffer) => this.seen.has(buffer))
-    if (this.repeated.size > 0 || this.regions.size > 0) {
+    if (this.views !== undefined) this.regions = sharedRegions(this.views, (buffer) => this.seen.has(buffer))
+    if (this.repeated !== undefined || (this.regions?.size ?? 0) > 0) {
       this.shared = new Map()
-      for (const object of this.repeated) this.shared.set(object, -1)
-      for (const region of this.regions.values()) this.shared.set(region.identity, -1)
+      for (const object of this.repeated ?? []) this.shared.set(object, -1)
+      for (const region of this.regions?.values() ?? []) this.shared.set(region.identity, -1)
       this.sink.clear()
       this.value(value)
     }
@@ -128,7 +128,7 @@ export class Walk {
       if (before === MOST_OBJECTS) this.refuse(`the value holds more than ${MOST_OBJECTS} objects`)
       this.seen.add(value)
       if (this.seen.size === before) {
-        this.repeated.add(value)
+        ;(this.repeated ??= new Set()).add(value)
         return
       }
     } else if (this.reference(value)) return
@@ -268,9 +268,9 @@ export class Walk {
     if (!types.isArrayBuffer(buffer)) return this.refuse("memory that threads share (a SharedArrayBuffer) cannot be saved")
     this.memory(buffer)
     if (this.shared === undefined) {
-      const views = this.views.get(buffer)
-      if (views === undefined) this.views.set(buffer, [view])
-      else views.push(view)
+      const known = (this.views ??= new Map()).get(buffer)
+      if (known === undefined) this.views.set(buffer, [view])
+      else known.push(view)
     }
     const region = this.regions?.get(view)
     if (region === undefined) return this.contents(view, kind)

@@ -54,14 +54,15 @@ export class CborInput {
   shortest = true
   /** Of the last key: whether it must be defined, not assigned. */
   inherited = false
-  private readonly buffer: Buffer
-  private readonly view: DataView
+  private dataView: DataView | undefined
 
   constructor(bytes: Uint8Array) {
-    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.bytes = bytes
     checkInherited()
+  }
+
+  private get view(): DataView {
+    return this.dataView ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
   }
 
   fail(reason: string): never {
@@ -167,8 +168,8 @@ export class CborInput {
       }
       if (i === end) return text
     }
-    const bytes = this.bytes.subarray(begin, end)
-    if (isAscii(bytes)) return this.buffer.toString("latin1", begin, end)
+    const bytes = Buffer.from(this.bytes.buffer, this.bytes.byteOffset + begin, sizeBytes)
+    if (isAscii(bytes)) return bytes.toString("latin1")
     try {
       return utf8.decode(bytes)
     } catch {

@@ -3,17 +3,18 @@
  *
  * One thread serves all runs of one database in this process. It starts with the first claim, has its own connection
  * (without fsync: a heartbeat need not survive a power loss), never keeps the process alive, and is started again when
- * it fails. A heartbeat that could not be written is written by the next beat; whether the run is still held is for the
+ * it fails. What it has to beat for stands in shared memory: to begin and to end costs a run next to nothing, and counts
+ * at once. A heartbeat that could not be written is written by the next beat; whether the run is still held is for the
  * fence to say.
  */
 import process from "node:process"
 import { Worker } from "node:worker_threads"
-import type { SqlValue } from "@uniflow/sql"
 
 interface Beat {
   readonly everyMs: number
+  /** Its parameters: the time, and these two. */
   readonly sql: string
-  readonly params: ReadonlyArray<SqlValue>
+  readonly params: readonly [bigint, bigint]
   /** What to add to this machine's monotonic clock, in milliseconds. */
   readonly offsetMs: number
 }
@@ -21,64 +22,80 @@ interface Beat {
 /** Milliseconds of the clock that all threads and processes of one boot share. */
 export const hrtimeMs = (): number => Number(process.hrtime.bigint() / 1000n) / 1000
 
+// A slot: two parameters (the first is 0 while the slot is free), everyMs and offsetMs, 8 bytes each.
+const SLOT = 4
+const SLOTS = 1024
+
 // Inline, as CommonJS: a file of its own would be lost in a bundle.
 const source = `
 const { parentPort, workerData } = require("node:worker_threads")
 process.emitWarning = () => {}
 const { DatabaseSync } = require("node:sqlite")
-const beats = new Map()
+let { memory, everyMs } = workerData
 let database
-const write = ({ sql, params, offsetMs }) => {
+let beat
+let timer
+const now = () => Number(process.hrtime.bigint() / 1000n) / 1000
+const write = (offsetMs, a, b) => {
   if (database === undefined) {
     database = new DatabaseSync(new URL(workerData.url))
     database.exec("PRAGMA busy_timeout = 2000; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0")
+    beat = database.prepare(workerData.sql)
   }
-  database.prepare(sql).run(Number(process.hrtime.bigint() / 1000n) / 1000 + offsetMs, ...params)
+  beat.run(now() + offsetMs, a, b)
 }
 const close = () => {
   try { database?.close() } catch {}
   database = undefined
 }
-const beat = (id) => {
-  const one = beats.get(id)
-  if (one === undefined) return
-  let wait = one.everyMs
-  try { write(one) } catch { close(); wait = Math.min(wait, 500) }
-  one.timer = setTimeout(beat, wait, id)
+// By slot: whom it is for, and when the next beat is due.
+const known = new Map()
+const look = () => {
+  let wait = everyMs / 2
+  const integers = new BigInt64Array(memory)
+  const floats = new Float64Array(memory)
+  for (let at = 0; at < integers.length; at += ${SLOT}) {
+    const a = Atomics.load(integers, at)
+    if (a === 0n) { known.delete(at); continue }
+    const b = integers[at + 1]
+    const one = known.get(at)
+    const time = now()
+    if (one === undefined || one.a !== a || one.b !== b) known.set(at, { a, b, due: time + floats[at + 2] / 2 })
+    else if (time >= one.due) {
+      try {
+        write(floats[at + 3], a, b)
+        one.due = time + floats[at + 2]
+      } catch {
+        close()
+        wait = Math.min(wait, 500)
+      }
+    }
+  }
+  timer = setTimeout(look, wait)
 }
-parentPort.on("message", ({ add, remove, end }) => {
-  if (add !== undefined) {
-    beats.set(add.id, add)
-    add.timer = setTimeout(beat, add.everyMs, add.id)
-  }
-  for (const id of remove ?? []) {
-    clearTimeout(beats.get(id)?.timer)
-    beats.delete(id)
-  }
-  if (end) {
-    for (const { timer } of beats.values()) clearTimeout(timer)
-    beats.clear()
+parentPort.on("message", (message) => {
+  clearTimeout(timer)
+  if (message.end) {
     close()
-    parentPort.close()
+    return parentPort.close()
   }
+  memory = message.memory
+  everyMs = message.everyMs
+  look()
 })
+look()
 `
 
 const RESTART_MS = 1000
 const END_MS = 2000
-const REMOVE_MS = 100
 
-interface Message {
-  readonly add?: Beat & { readonly id: number }
-  readonly remove?: ReadonlyArray<number>
-  readonly end?: boolean
-}
+type Message = { readonly memory: SharedArrayBuffer; readonly everyMs: number } | { readonly end: true }
 
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window and has no origin
 const post = (worker: Worker, message: Message): void => worker.postMessage(message)
 
 export interface SqliteHeartbeats {
-  /** Begins to beat, and gives what ends it. */
+  /** Begins to beat, and gives what ends it. All beats of one database have one statement. */
   readonly add: (beat: Beat) => () => void
   /** Ends the thread; resolves when its connection is closed. */
   readonly close: () => Promise<void>
@@ -86,46 +103,60 @@ export interface SqliteHeartbeats {
 
 /** Heartbeats into the database of this URL; the thread starts when the first is added. */
 export const make = (url: string): SqliteHeartbeats => {
-  const beats = new Map<number, Beat>()
+  let memory = new SharedArrayBuffer(SLOTS * SLOT * 8)
+  let integers = new BigInt64Array(memory)
+  let floats = new Float64Array(memory)
+  let used = 0
+  const free: Array<number> = []
+  let beating = 0
+  let everyMs = Infinity
+  let statement = ""
   let worker: Worker | undefined
-  let lastId = 0
   let closed = false
 
-  const start = (): Worker => {
+  const start = (): void => {
+    if (closed || worker !== undefined || beating === 0) return
     // Neither flags nor preloaded modules of the main thread concern this one.
-    const started = new Worker(source, { eval: true, workerData: { url }, execArgv: [], env: {}, name: "uniflow-heartbeats" })
+    const started = new Worker(source, { eval: true, workerData: { url, memory, everyMs, sql: statement }, execArgv: [], env: {}, name: "uniflow-heartbeats" })
+    worker = started
     started.unref()
     const ended = (): void => {
       if (worker !== started) return
       worker = undefined
-      if (!closed && beats.size > 0) setTimeout(restart, RESTART_MS).unref()
+      if (!closed && beating > 0) setTimeout(start, RESTART_MS).unref()
     }
     started.on("error", ended)
     started.on("exit", ended)
-    return started
-  }
-  const restart = (): void => {
-    if (closed || worker !== undefined || beats.size === 0) return
-    worker = start()
-    for (const [id, beat] of beats) post(worker, { add: { id, ...beat } })
   }
 
-  let removed: Array<number> = []
-  const tellRemoved = (): void => {
-    if (worker !== undefined) post(worker, { remove: removed })
-    removed = []
+  const grow = (): void => {
+    const before = integers
+    memory = new SharedArrayBuffer(memory.byteLength * 2)
+    integers = new BigInt64Array(memory)
+    floats = new Float64Array(memory)
+    integers.set(before)
   }
 
   return {
     add: (beat) => {
-      const id = ++lastId
-      beats.set(id, beat)
-      if (worker === undefined) restart()
-      else post(worker, { add: { id, ...beat } })
+      const full = free.length === 0 && used * SLOT === integers.length
+      if (full) grow()
+      const at = (free.pop() ?? used++) * SLOT
+      const [a, b] = beat.params
+      integers[at + 1] = b
+      floats[at + 2] = beat.everyMs
+      floats[at + 3] = beat.offsetMs
+      Atomics.store(integers, at, a)
+      beating++
+      const sooner = beat.everyMs < everyMs
+      if (sooner) everyMs = beat.everyMs
+      statement = beat.sql
+      if (worker === undefined) start()
+      else if (full || sooner) post(worker, { memory, everyMs })
       return () => {
-        beats.delete(id)
-        // A heartbeat of a run that was given back changes nothing: the thread may hear of many at once.
-        if (removed.push(id) === 1) setTimeout(tellRemoved, REMOVE_MS).unref()
+        Atomics.store(integers, at, 0n)
+        free.push(at / SLOT)
+        beating--
       }
     },
     close: () =>

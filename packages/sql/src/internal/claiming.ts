@@ -6,7 +6,7 @@
  */
 import type { ClaimRequest, NewRun, RunRecord } from "@uniflow/core"
 import type { SqlHeartbeat, SqlStatement, SqlUnit } from "../SqlDriver.ts"
-import { bool, countedIf, deleteUnfinished, fence, int, json, letGo, NEXT_REVISION, REVISION } from "./statements.ts"
+import { bool, COUNT, countedIf, deleteUnfinished, fenced, int, json, letGo, NEXT_REVISION, REVISION } from "./statements.ts"
 import * as inlineOutputs from "./inlineOutputs.ts"
 import { text, textOrNull } from "./text.ts"
 
@@ -14,37 +14,41 @@ import { text, textOrNull } from "./text.ts"
 const counts = (run: string): string =>
   `(SELECT after % ${inlineOutputs.SEQ_LIMIT} FROM unsettled WHERE run = ${run}), (SELECT count(*) FROM unsettled)`
 
-const insertAttempt = (run: SqlStatement, attempt: number, { environment, startedAtMs }: ClaimRequest): SqlStatement => ({
-  sql: `INSERT INTO attempts (run, attempt, status, started_at_ms, ended_at_ms, environment, error) VALUES (${run.sql}, ?, 'running', ?, NULL, ?, NULL)`,
-  params: [...run.params, int(attempt), startedAtMs, json(environment)]
-})
+const insertAttempt = (run: string): string =>
+  `INSERT INTO attempts (run, attempt, status, started_at_ms, ended_at_ms, environment, error) VALUES (${run}, ?, 'running', ?, NULL, ?, NULL)`
+
+const RUN = "(SELECT key FROM runs WHERE id = ?)"
+
+const INSERT_RUN = `INSERT INTO runs (id, pipeline, experiment, params, seed, parent, goals, created_at_ms, status, tags, note, error, failed_step,
+    started_at_ms, ended_at_ms, attempts, crashes, holder, lease_ms, cancel_requested, token, heartbeat, heartbeat_monotonic_ms, revision)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, NULL, NULL, NULL, ?, NULL, 1, 0, ?, ?, 0, ${NEXT_REVISION}, 1, ?, NULL)
+  ON CONFLICT (id) DO NOTHING`
+const INSERT_HELD = `INSERT INTO held (run, token, heartbeat, heartbeat_monotonic_ms, revision) VALUES (${RUN}, ${REVISION}, 1, ?, ${REVISION})`
+const INSERT_UNSETTLED = `INSERT INTO unsettled (run, after) VALUES (${RUN}, ${RUN} * ${inlineOutputs.SEQ_LIMIT})`
+const INSERT_FIRST_ATTEMPT = insertAttempt(RUN)
+const INSERT_ATTEMPT = insertAttempt("?")
+const CREATED = `SELECT key, token, ${counts("runs.key")} FROM runs WHERE id = ?`
 
 /** Makes the run, unless there is one of that id. Its row: key, token, highest `seq`, and how many runs wait to be settled. */
 export const create = (request: ClaimRequest, given: NewRun, monotonicMs: number): SqlUnit => {
   const { holder, leaseMs, runId, startedAtMs } = request
-  const run: SqlStatement = { sql: "(SELECT key FROM runs WHERE id = ?)", params: [text(runId)] }
+  const id = text(runId)
   const tags = Object.fromEntries(Object.entries(given.tags).map(([name, tag]) => [text(name), text(tag)]))
   return {
     guard: {
-      sql: `INSERT INTO runs (id, pipeline, experiment, params, seed, parent, goals, created_at_ms, status, tags, note, error, failed_step,
-          started_at_ms, ended_at_ms, attempts, crashes, holder, lease_ms, cancel_requested, token, heartbeat, heartbeat_monotonic_ms, revision)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, NULL, NULL, NULL, ?, NULL, 1, 0, ?, ?, 0, ${NEXT_REVISION}, 1, ?, NULL)
-        ON CONFLICT (id) DO NOTHING`,
+      sql: INSERT_RUN,
       params: [
-        text(runId), text(given.pipeline), text(given.experiment), json(given.params), int(given.seed), textOrNull(given.parent),
+        id, text(given.pipeline), text(given.experiment), json(given.params), int(given.seed), textOrNull(given.parent),
         json(given.goals), given.createdAtMs, json(tags), startedAtMs, json(holder), int(leaseMs), monotonicMs
       ]
     },
     statements: [
-      { sql: "UPDATE held SET revision = revision + 1 WHERE run = 0", params: [] },
-      {
-        sql: `INSERT INTO held (run, token, heartbeat, heartbeat_monotonic_ms, revision) VALUES (${run.sql}, ${REVISION}, 1, ?, ${REVISION})`,
-        params: [...run.params, monotonicMs]
-      },
-      { sql: `INSERT INTO unsettled (run, after) VALUES (${run.sql}, ${run.sql} * ${inlineOutputs.SEQ_LIMIT})`, params: [...run.params, ...run.params] },
-      insertAttempt(run, 1, request)
+      COUNT,
+      { sql: INSERT_HELD, params: [id, monotonicMs] },
+      { sql: INSERT_UNSETTLED, params: [id, id] },
+      { sql: INSERT_FIRST_ATTEMPT, params: [id, 1n, startedAtMs, json(request.environment)] }
     ],
-    result: { sql: `SELECT key, token, ${counts("runs.key")} FROM runs WHERE id = ?`, params: [text(runId)] }
+    result: { sql: CREATED, params: [id] }
   }
 }
 
@@ -76,18 +80,20 @@ export const take = (request: ClaimRequest, key: bigint, before: RunRecord, mono
       { sql: "UPDATE attempts SET status = ? WHERE run = ? AND status = 'running'", params: [died ? "crashed" : "interrupted", key] },
       deleteUnfinished(key),
       ...inlineOutputs.begin(key),
-      insertAttempt({ sql: "?", params: [key] }, attempt, request)
+      { sql: INSERT_ATTEMPT, params: [key, int(attempt), startedAtMs, json(request.environment)] }
     ],
     result: { sql: `SELECT run, token, ${counts("held.run")} FROM held WHERE run = ?`, params: [key] }
   }
 }
 
 /** Gives a run back whose attempt did not end, if the token still holds. */
-export const release = (key: bigint, token: number): SqlUnit => ({ guard: fence(key, token), statements: letGo(key) })
+export const release = (key: bigint, token: number): SqlUnit => fenced(key, token, letGo(key))
+
+const BEAT = "UPDATE held SET heartbeat = heartbeat + 1, heartbeat_monotonic_ms = ? WHERE run = ? AND token = ?"
 
 /** Shows that the holder lives; no change of the run. */
 export const heartbeat = (key: bigint, token: number, leaseMs: number): SqlHeartbeat => ({
   everyMs: leaseMs / 3,
-  sql: "UPDATE held SET heartbeat = heartbeat + 1, heartbeat_monotonic_ms = ? WHERE run = ? AND token = ?",
+  sql: BEAT,
   params: [key, int(token)]
 })

@@ -1,7 +1,7 @@
 /**
  * The reads of a run store, through effect/sql, each row decoded by the record's Schema.
  */
-import { describe, type RunStoreService, StoreError } from "@uniflow/core"
+import { describe, type RunRecord, type RunStoreService, StoreError } from "@uniflow/core"
 import { Effect } from "effect"
 import type { SqlDriverService, SqlValue } from "../SqlDriver.ts"
 import { BYTES, bytesParams, isUsed, SEQ_LIMIT } from "./inlineOutputs.ts"
@@ -20,6 +20,13 @@ const DIGESTS = 512
 /** Kept blobs that nothing refers to and that were refreshed before a time (parameter). */
 export const COLLECTABLE = `refreshed_at_ms < ? AND NOT (${isUsed("blobs.digest")})`
 
+const RUN = `SELECT ${rows.run.columns} FROM ${rows.RUNS} WHERE r.id = ?`
+
+const withKey: rows.Reader<{ readonly run: RunRecord; readonly key: bigint }> = {
+  columns: "",
+  decode: (row) => ({ run: rows.run.decode(row), key: BigInt(rows.integer.decode([row[rows.RUN_KEY]])) })
+}
+
 type Reads = Pick<
   RunStoreService,
   "run" | "runs" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "changes" | "unreferenced"
@@ -27,29 +34,35 @@ type Reads = Pick<
 
 /** How the store reads. */
 export const make = (driver: SqlDriverService) => {
-  const many = <A>(what: string, { decode }: rows.Reader<A>, sql: string, params: ReadonlyArray<SqlValue>): Effect.Effect<Array<A>, StoreError> =>
+  const { readNow } = driver
+  const decoded = <A>(what: string, { decode }: rows.Reader<A>, found: ReadonlyArray<rows.Row>): Effect.Effect<Array<A>, StoreError> => {
+    try {
+      return Effect.succeed(found.map(decode))
+    } catch (cause) {
+      return Effect.fail(new StoreError({ reason: "Corrupt", what: `${what} in ${driver.name}: a row is not what it should be (${describe(cause)})` }))
+    }
+  }
+  const many = <A>(what: string, reader: rows.Reader<A>, sql: string, params: ReadonlyArray<SqlValue>): Effect.Effect<Array<A>, StoreError> =>
     driver.client.unsafe(sql, params).values.pipe(
       Effect.mapError((error) => driver.storeError(`${what} cannot be read from ${driver.name}`, error)),
       driver.retryBusy,
-      Effect.flatMap((found) => {
-        try {
-          return Effect.succeed(found.map(decode))
-        } catch (cause) {
-          return Effect.fail(new StoreError({ reason: "Corrupt", what: `${what} in ${driver.name}: a row is not what it should be (${describe(cause)})` }))
-        }
-      })
+      Effect.flatMap((found) => decoded(what, reader, found))
     )
   const first = <A>(what: string, reader: rows.Reader<A>, sql: string, params: ReadonlyArray<SqlValue>) =>
     Effect.map(many(what, reader, sql, params), (found) => found[0])
 
-  /** A run with its key in the database. */
-  const runWithKey = (runId: string) =>
-    first(
-      `Run "${runId}"`,
-      { columns: "", decode: (row) => ({ run: rows.run.decode(row), key: BigInt(rows.integer.decode([row[rows.RUN_KEY]])) }) },
-      `SELECT ${rows.run.columns} FROM ${rows.RUNS} WHERE r.id = ?`,
-      [text(runId)]
-    )
+  /** A run with its key in the database; read at once where that can be done, because every run begins with it. */
+  const runWithKey = (runId: string) => {
+    const what = `Run "${runId}"`
+    if (readNow === undefined) return first(what, withKey, RUN, [text(runId)])
+    return Effect.suspend(() => {
+      try {
+        return decoded(what, withKey, readNow({ sql: RUN, params: [text(runId)] }))
+      } catch (error) {
+        return error instanceof StoreError ? Effect.fail(error) : Effect.die(error)
+      }
+    }).pipe(driver.retryBusy, Effect.map((found) => found[0]))
+  }
 
   const ofRun = <A>(what: string, table: string, reader: rows.Reader<A>, order: string, runId: string, more = "", params: ReadonlyArray<SqlValue> = []) =>
     many(

@@ -2,10 +2,10 @@
  * The SQL of every change, as statements with parameters.
  *
  * Texts are constants, so that a driver prepares each once. `run` is the run's key in the database. A commit is fenced
- * by one statement, which both checks the token and moves the run to the end of the order of changes.
+ * by a statement that both checks the token and moves the run to the end of the order of changes.
  */
 import type { ActiveStep, Change, OutputRef, SeriesKey, StepRecord } from "@uniflow/core"
-import type { SqlStatement, SqlValue } from "../SqlDriver.ts"
+import type { SqlStatement, SqlUnit, SqlValue } from "../SqlDriver.ts"
 import { floats } from "./floats.ts"
 import * as inlineOutputs from "./inlineOutputs.ts"
 import { text, textOrNull } from "./text.ts"
@@ -28,10 +28,15 @@ export const stepId = (run: bigint, seq: number): bigint => {
   return (run << 28n) | BigInt(seq)
 }
 
-/** Refuses whoever does not hold the run, and gives the run the next revision. */
-export const fence = (run: bigint, token: number): SqlStatement => ({
-  sql: `UPDATE held SET revision = ${NEXT_REVISION} WHERE run IN (0, ?) AND EXISTS (SELECT 1 FROM held WHERE run = ? AND token = ?)`,
-  params: [run, run, int(token)]
+/** Counts a change. */
+export const COUNT: SqlStatement = { sql: "UPDATE held SET revision = revision + 1 WHERE run = 0", params: [] }
+
+const FENCE = `UPDATE held SET revision = ${NEXT_REVISION} WHERE run = ? AND token = ?`
+
+/** Refuses whoever does not hold the run; gives the run the next revision, which is the store's newest from then on. */
+export const fenced = (run: bigint, token: number, statements: ReadonlyArray<SqlStatement>): SqlUnit => ({
+  guard: { sql: FENCE, params: [run, int(token)] },
+  statements: [COUNT, ...statements]
 })
 
 /** Counts a change of a run, held or not, that stands as a condition on `runs r LEFT JOIN held h` says; else refuses it. */
@@ -42,14 +47,15 @@ export const countedIf = (condition: string, params: ReadonlyArray<SqlValue>): S
 })
 
 /** The lease ends: what was kept of the run while it was held goes back to it. */
-export const letGo = (run: bigint): ReadonlyArray<SqlStatement> => [
-  {
-    sql: `UPDATE runs SET holder = NULL, revision = ${REVISION}, heartbeat = (SELECT heartbeat FROM held WHERE run = ?),
-      heartbeat_monotonic_ms = (SELECT heartbeat_monotonic_ms FROM held WHERE run = ?) WHERE key = ?`,
-    params: [run, run, run]
-  },
-  { sql: "DELETE FROM held WHERE run = ?", params: [run] }
-]
+export const letGo = (run: bigint): ReadonlyArray<SqlStatement> => [{ sql: LET_GO, params: [run, run, run] }, noLongerHeld(run)]
+
+const letGoAnd = (set: string): string =>
+  `UPDATE runs SET holder = NULL, revision = ${REVISION}, heartbeat = (SELECT heartbeat FROM held WHERE run = ?),
+    heartbeat_monotonic_ms = (SELECT heartbeat_monotonic_ms FROM held WHERE run = ?)${set} WHERE key = ?`
+const LET_GO = letGoAnd("")
+const END_RUN = letGoAnd(", status = ?, ended_at_ms = ?, error = ?, failed_step = ?, crashes = CASE WHEN ? = 1 THEN crashes ELSE 0 END")
+
+const noLongerHeld = (run: bigint): SqlStatement => ({ sql: "DELETE FROM held WHERE run = ?", params: [run] })
 
 /** Bytes that come with a record, and when. */
 export interface KeptBytes {
@@ -192,16 +198,12 @@ const endAttempt = (run: bigint, change: Extract<Change, { readonly _tag: "Attem
   const { attempt, endedAtMs, failedStep, status } = change
   const error = jsonOrNull(change.error)
   return [
-    {
-      sql: `UPDATE runs SET status = ?, ended_at_ms = ?, error = ?, failed_step = ?, crashes = CASE WHEN ? = 1 THEN crashes ELSE 0 END
-        WHERE key = ?`,
-      params: [status, endedAtMs, error, textOrNull(failedStep), bool(status === "crashed"), run]
-    },
+    { sql: END_RUN, params: [run, run, status, endedAtMs, error, textOrNull(failedStep), bool(status === "crashed"), run] },
+    noLongerHeld(run),
     {
       sql: "UPDATE attempts SET status = ?, ended_at_ms = ?, error = ? WHERE run = ? AND attempt = ?",
       params: [status, endedAtMs, error, run, int(attempt)]
     },
-    ...letGo(run),
     deleteUnfinished(run)
   ]
 }
@@ -267,6 +269,8 @@ export interface Counted {
   highest: number
   /** Rows with bytes that are not in the index yet. */
   waiting: number
+  /** Addresses that were shown as being executed; undefined where an earlier holder may have shown others. */
+  readonly shown: Set<string> | undefined
 }
 
 /**
@@ -294,7 +298,9 @@ export const commitStatements = (
     } else if (change._tag === "StepRecorded") {
       const { record } = change
       const bytes = bytesOf(record)
-      statements.push(insertStep(run, record, bytes), deleteActive(run, record.address))
+      statements.push(insertStep(run, record, bytes))
+      const shown = counted?.shown
+      if (shown === undefined || shown.has(record.address)) statements.push(deleteActive(run, record.address))
       const inOrder = counted !== undefined && record.seq > counted.highest
       if (inOrder) counted.highest = record.seq
       if (bytes !== undefined) {
@@ -302,6 +308,7 @@ export const commitStatements = (
         else statements.push(inlineOutputs.settleRow(stepId(run, record.seq)))
       }
     } else {
+      if (change._tag === "StepActive") counted?.shown?.add(change.active.address)
       statements.push(...statementsOf(run, change))
       if (change._tag === "AttemptEnded" && counted !== undefined && counted.waiting >= inlineOutputs.SETTLE_AT_END_ROWS) {
         statements.push(...inlineOutputs.settleEnded(run))

@@ -8,7 +8,7 @@
 
 const MARK = "\u0001"
 
-const isAwkward = (value: string): boolean => value.startsWith(MARK) || value.includes("\0") || /\p{Surrogate}/u.test(value)
+const isAwkward = (value: string): boolean => value.charCodeAt(0) === 1 || value.includes("\0") || !value.isWellFormed()
 
 /** The text to bind for a string. */
 export const text = (value: string): string => isAwkward(value) ? `${MARK}${JSON.stringify(value)}` : value

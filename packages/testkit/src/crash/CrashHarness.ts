@@ -28,6 +28,8 @@ export interface CrashOptions {
   readonly seed: number
   /** Fault points to kill at. Default: all; fewer say nothing about the others. */
   readonly points?: ReadonlyArray<string> | undefined
+  /** Passings of each fault point that are killed at, evenly spread over all. Default: 3, from 300 kills on 8. */
+  readonly perPoint?: number | undefined
   /** Sessions at the same time. Default: as many as the machine has processors. */
   readonly parallel?: number | undefined
   /** Rounds in which two processes race for a run. Default 20. */
@@ -68,9 +70,6 @@ export interface CrashReport {
   readonly seconds: number
 }
 
-/** Passings of a point that are killed at, for so many kills in all. */
-const perPoint = (kills: number): number => kills < 300 ? 3 : 8
-
 /** Works through tasks, some at the same time. */
 const pool = async <A>(tasks: Iterable<() => Promise<A>>, parallel: number): Promise<void> => {
   const iterator = tasks[Symbol.iterator]()
@@ -81,7 +80,7 @@ const pool = async <A>(tasks: Iterable<() => Promise<A>>, parallel: number): Pro
 
 /** Kills until `kills` is reached; the report tells everything that was wrong. Rejects when nothing can be tried at all. */
 export const crash = async (options: CrashOptions): Promise<CrashReport> => {
-  const { calls = 0, keep = true, onProgress = () => {}, parallel = availableParallelism(), races = 20, seed, stops = true } = options
+  const { calls = 0, keep = true, onProgress = () => {}, parallel = availableParallelism(), perPoint = options.kills < 300 ? 3 : 8, races = 20, seed, stops = true } = options
   const begun = performance.now()
   const target = await load(options.target)
   const root = await mkdtemp(join(tmpdir(), "uniflow-crash-"))
@@ -132,14 +131,14 @@ export const crash = async (options: CrashOptions): Promise<CrashReport> => {
   }
   const wanted = new Set(options.points ?? target.faultPoints)
   const first = new Map([...expected.passings].filter(([point]) => wanted.has(point)))
-  await pool(everyPoint(first, perPoint(options.kills)).map(at), parallel)
+  await pool(everyPoint(first, perPoint).map(at), parallel)
   const chained = [...recoveries].filter(([point]) => wanted.has(point)).flatMap(([point, { count, first }]) =>
-    everyPoint(new Map([[point, count]]), perPoint(options.kills)).map((second) => () => run([first, second])))
+    everyPoint(new Map([[point, count]]), perPoint).map((second) => () => run([first, second])))
   for (const point of recoveries.keys()) seen.add(point)
   await pool(chained, parallel)
 
   const full = new Map((target.fullPoints ?? []).flatMap((point): ReadonlyArray<[string, number]> => wanted.has(point) ? [[point, expected.passings.get(point) ?? 0]] : []))
-  await pool(fullDisks(full, perPoint(options.kills)).map((disk) => () => run([disk])), parallel)
+  await pool(fullDisks(full, perPoint).map((disk) => () => run([disk])), parallel)
 
   const random = randomOf(seed)
   const made = calls === 0 ? [] : await CrashSession.systemCalls(placeOf("calls"))
