@@ -9,6 +9,7 @@ import {
   ArtifactRecord,
   AttemptRecord,
   CheckpointRecord,
+  JsonText,
   LogRecord,
   RunRecord,
   SeriesSummary,
@@ -36,7 +37,7 @@ const reader = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, columns:
 /** Booleans are kept as 0 and 1. */
 const fromBool = (value: unknown): unknown => value === 1 || value === 1n ? true : value === 0 || value === 0n ? false : value
 
-const fromJson = (value: unknown): unknown => typeof value === "string" ? JSON.parse(value) : value
+const fromJson = (value: unknown): unknown => typeof value === "string" ? JsonText.parse(value) : value
 
 const fromOutput = (digest: unknown, sizeBytes: unknown, codec: unknown, mediaType: unknown): unknown =>
   digest === null ? null : { digest: fromText(digest), sizeBytes, codec: fromText(codec), mediaType: fromText(mediaType) }

@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { escapeControls } from "@uniflow/compare"
-import { InvalidInput, isSecretName, type Pipeline } from "@uniflow/core"
+import { InvalidInput, isSecretName, JsonText, type Pipeline } from "@uniflow/core"
 import { Effect, Redacted, Result, Schema } from "effect"
 import { suggest } from "./Suggestion.ts"
 
@@ -65,7 +65,7 @@ const fromJsonForm = (schema: AnySchema, json: unknown): Attempt => {
 
 const parseJson = (text: string): Result.Result<unknown, string> => {
   try {
-    return Result.succeed(JSON.parse(text))
+    return Result.succeed(JsonText.parse(text))
   } catch {
     return Result.fail("it is no JSON")
   }

@@ -1,5 +1,5 @@
 import { escapeControls } from "@uniflow/compare"
-import type { Resolution } from "@uniflow/core"
+import { JsonText, type Resolution } from "@uniflow/core"
 import type { Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"
@@ -18,7 +18,7 @@ const resolutionOf = ({ failed, output, rerun }: ResolveInput): Resolution.Resol
   if (Number(output !== undefined) + Number(failed) + Number(rerun) !== 1) throw new UsageError("Say what happened with exactly one of --output <json>, --failed and --rerun.")
   if (output === undefined) return failed ? { failed: true } : { rerun: true }
   try {
-    return { output: JSON.parse(output) }
+    return { output: JsonText.parse(output) }
   } catch {
     throw new UsageError("--output must be JSON, such as '{\"id\": 1}', '\"text\"' or null.")
   }
