@@ -10,11 +10,16 @@ import { Hasher } from "./Hasher.ts"
 import { History } from "./internal/History.ts"
 import { Objects } from "./internal/Objects.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
+import type { RunRecord, StepRecord } from "./RunRecord.ts"
 import { RunStore } from "./RunStore.ts"
 import { InvalidInput, type RunIsActive, RunNotFound, type StoreError, type UnsavableValue } from "./UniflowError.ts"
 
 /** `output`: it took effect and gave this. `failed`: it did not take effect; resuming runs it with the same idempotency key. `rerun`: run it again, with a new key. */
 export type Resolution = { readonly output: unknown } | { readonly failed: true } | { readonly rerun: true }
+
+/** The outcome of a step that needs no decision; undefined where a person stated it, or the run may have stopped because it would change. */
+const outcomeOf = (run: RunRecord, { reasons, status }: StepRecord): StepRecord["status"] | undefined =>
+  reasons.some(({ component }) => component === "resolved") || (status === "completed" && run.status !== "completed") ? undefined : status
 
 /** Records a decision about a step (by its address); the run resumes from there. */
 export const resolve = Effect.fnUntraced(function*(
@@ -26,7 +31,8 @@ export const resolve = Effect.fnUntraced(function*(
   const identity = yield* ProcessIdentity
   const environment = yield* Environment
   const objects = new Objects(store, yield* ArtifactStore, yield* Codec, yield* Hasher)
-  if ((yield* store.run(runId)) === undefined) return yield* new RunNotFound({ runId })
+  const run = yield* store.run(runId)
+  if (run === undefined) return yield* new RunNotFound({ runId })
   const history = new History(yield* store.steps(runId))
   const left = (yield* store.active(runId)).find((active) => active.address === address && active.once)
   const newest = history.of(address).at(-1)
@@ -35,6 +41,15 @@ export const resolve = Effect.fnUntraced(function*(
   }
   const now = yield* Clock.currentTimeMillis
   const kind = "output" in resolution ? "output" : "failed" in resolution ? "failed" : "rerun"
+  const known = left !== undefined || newest === undefined || kind === "rerun" || run.holder !== null ? undefined : outcomeOf(run, newest)
+  if (known !== undefined) {
+    return yield* new InvalidInput({
+      what: `Step "${address}" of run "${runId}"`,
+      issue: known === "completed"
+        ? "there is nothing to decide: it is completed. To run it again: --rerun where it is a once step, else run or resume with --rerun <step>"
+        : "there is nothing to decide: it failed and is executed again when you resume the run"
+    })
+  }
   const saved = "output" in resolution
     ? yield* Effect.flatMap(objects.encode(`Output of step "${address}"`, resolution.output, undefined), (encoded) => objects.keep(encoded))
     : undefined

@@ -216,6 +216,32 @@ it.effect("there is nothing to decide about a run, or a step, that was never beg
     expect(yield* Effect.flip(Resolution.resolve("r", "pay", { failed: true }))).toMatchObject({ _tag: "InvalidInput" })
   }).pipe(Effect.provide(layer)))
 
+it.effect("a step whose outcome is known is not decided about, and its run stays as it is", () =>
+  Effect.gen(function*() {
+    let paid = 0
+    const working = payment(() => ++paid)
+    yield* run(working, {}, { runId: "r" })
+    const before = yield* snapshot("r")
+    for (const resolution of [{ failed: true }, { output: 5 }] as const) {
+      for (const step of ["pay", "thank"]) {
+        const error = yield* Effect.flip(Resolution.resolve("r", step, resolution))
+        expect(error).toMatchObject({ _tag: "InvalidInput" })
+        expect(error.message).toContain("it is completed")
+      }
+    }
+    expect((yield* snapshot("r")).run).toEqual(before.run)
+    yield* failure(Pipeline.make("p", { steps: [Step.make("a", { version: "1", run: declined })] }), {}, { runId: "s" })
+    expect((yield* Effect.flip(Resolution.resolve("s", "a", { output: 1 }))).message).toContain("resume the run")
+    // What was completed with another fingerprint is decided about, and so is what shall be paid once more.
+    yield* failure(payment(() => ++paid, { version: "2" }), {}, { runId: "r" })
+    yield* Resolution.resolve("r", "pay", { output: 7 })
+    yield* Resolution.resolve("r", "pay", { output: 8 })
+    expect((yield* run(payment(() => ++paid, { version: "2" }), {}, { runId: "r" })).outputs.thank).toBe("thanks for 8")
+    expect(paid).toBe(1)
+    yield* Resolution.resolve("r", "pay", { rerun: true })
+    expect((yield* run(payment(() => ++paid, { version: "2" }), {}, { runId: "r" })).outputs.thank).toBe("thanks for 2")
+  }).pipe(Effect.provide(layer)))
+
 it.effect("nobody decides about a run that is being worked on", () =>
   Effect.gen(function*() {
     const gate = makeGate()
