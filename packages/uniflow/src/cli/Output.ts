@@ -50,6 +50,7 @@ export class Output {
   private readonly writeOut: Sink["write"]
   private readonly errorColor: boolean
   private closed = false
+  private problem: unknown
 
   constructor(options: OutputOptions, stdout: Sink = process.stdout, stderr: Sink = process.stderr, env: Readonly<Record<string, string | undefined>> = process.env) {
     this.json = options.json
@@ -115,14 +116,19 @@ export class Output {
     return this.errorColor ? paint(text, tone) : text
   }
 
-  /** After this nothing more is printed: whoever read the output is gone. */
-  readonly close = (): void => {
+  /** After this nothing more is printed to stdout: whoever read it is gone, or it takes nothing more. */
+  readonly close = (problem?: unknown): void => {
     this.closed = true
+    this.problem ??= problem
+  }
+
+  /** Why not everything was printed to stdout that should have been; undefined where it was, or where nobody reads it. */
+  get incomplete(): unknown {
+    return this.problem
   }
 
   /** Waits until everything that was printed has been taken. */
   readonly flush = async (): Promise<void> => {
-    if (this.closed) return
     await Promise.all([this.writeOut, this.stderr.write.bind(this.stderr)].map((write) => new Promise<void>((resolve) => void write("", resolve))))
   }
 }

@@ -16,7 +16,7 @@ import { cancel, explain, resolve, watch } from "./commands/runs.ts"
 import { completions, doctor, gc } from "./commands/store.ts"
 import type { Context } from "./Context.ts"
 import { ExitCode, meanings } from "./ExitCode.ts"
-import { UsageError } from "./Failure.ts"
+import { describeFailure, UsageError } from "./Failure.ts"
 import { renderHelp } from "./HelpPage.ts"
 import { Invocation, text, toggle } from "./Invocation.ts"
 import { Output } from "./Output.ts"
@@ -68,10 +68,15 @@ const presenter = (output: Output, failed: (error: UsageError) => void): CliOutp
   return {
     present: (event) =>
       Effect.sync(() => {
-        if (event._tag === "Version") output.raw(`uniflow ${event.version}\n`)
+        if (event._tag === "Version") {
+          if (output.json) output.document({ uniflow: event.version })
+          else output.raw(`uniflow ${event.version}\n`)
+        }
         else if (event._tag === "InvalidInvocation") failed(new UsageError(oneMessage(event.errors, event.commandPath)))
         else {
-          output.raw(`${renderHelp(event.helpDoc, { columns: output.columns, tone: output.tone, exitCodes: meanings })}\n`)
+          const help = renderHelp(event.helpDoc, { columns: output.columns, tone: output.tone, exitCodes: meanings })
+          if (output.json) output.document({ help })
+          else output.raw(`${help}\n`)
         }
       })
   }
@@ -116,20 +121,16 @@ export const invoke = async (args: ReadonlyArray<string>, context: Context): Pro
   return output.fail(error)
 }
 
-/** Whoever reads the output may go away (`| head`): that is no error, and no reason to stop a run. */
-const endQuietly = (output: Output): void => {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" && error.code !== "EIO") throw error
-      output.close()
-    })
-  }
+/** Whoever reads the output may go away (`| head`), or its disk be full: that is no reason to stop a run. */
+const outliveReaders = (output: Output): void => {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => output.close(error.code === "EPIPE" || error.code === "EIO" ? undefined : error))
+  process.stderr.on("error", () => {})
 }
 
 /** Runs a command line and ends the process with its exit code. */
 export const main = async (args: ReadonlyArray<string>, version: string): Promise<void> => {
   const output = new Output({ json: has(args, "--json"), quiet: has(args, "--quiet", "-q"), verbose: has(args, "--verbose") })
-  endQuietly(output)
+  outliveReaders(output)
   const code = await invoke(args, {
     output,
     directory: valueOf(args, "--directory"),
@@ -138,6 +139,11 @@ export const main = async (args: ReadonlyArray<string>, version: string): Promis
     version
   })
   await output.flush()
+  if (output.incomplete !== undefined) {
+    const lost = output.fail(new Error(`Not everything could be printed: ${describeFailure(output.incomplete).message}`))
+    await output.flush()
+    process.exit(code === ExitCode.success ? lost : code)
+  }
   // What a config or a step left open (a pool, a timer) must not keep the command from ending.
   process.exit(code)
 }

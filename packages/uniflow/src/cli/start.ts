@@ -16,6 +16,7 @@ export const packageVersion = (): string => {
 export const start = async (args: ReadonlyArray<string>): Promise<void> => {
   enableCompileCache()
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
+    process.stdout.on("error", () => (process.exitCode = 1))
     process.stdout.write(`uniflow ${packageVersion()}\n`)
     return
   }

@@ -29,7 +29,10 @@ export const completions = (root: () => Command.Command.Any) =>
     shell: Argument.Literals("shell", shells).pipe(Argument.withDescription("For which shell"))
   }, Effect.fnUntraced(function*({ shell }) {
     const { context, end } = yield* Invocation
-    context.output.raw(`${Completions.generate("uniflow", shell, Completions.fromCommand(root()))}\n`)
+    // The generator takes them for a flag; here they are a command.
+    const script = Completions.generate("uniflow", shell, Completions.fromCommand(root())).replaceAll("uniflow --completions ", "uniflow completions ")
+    if (context.output.json) context.output.document({ shell, script })
+    else context.output.raw(`${script}\n`)
     end(ExitCode.success)
   })).pipe(
     Command.withDescription("Print a completion script for a shell"),
