@@ -74,6 +74,7 @@ const wayOut = "Set UNIFLOW_DIR (or the option `directory`) to a folder outside 
 const choose = (options: UniflowDirectoryOptions): { readonly path: string; readonly why: string } | StoreError => {
   const cwd = resolve(options.cwd ?? process.cwd())
   const variable = (options.env ?? process.env)["UNIFLOW_DIR"]
+  if (options.directory === "") return refused("The option `directory` is an empty text, which would be the working directory itself. Leave it out, or name a folder")
   if (options.directory !== undefined) return { path: resolve(cwd, options.directory), why: "it was given by the option `directory`" }
   if (variable !== undefined && variable !== "") return { path: resolve(cwd, variable), why: "the environment variable UNIFLOW_DIR names it" }
   if (cwd.split(sep).includes(".next")) {

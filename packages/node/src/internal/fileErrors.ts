@@ -29,6 +29,7 @@ const meanings: Readonly<Record<string, readonly [reason: StoreReason, advice: s
   ENXIO: ["Unavailable", "its device is gone"],
   ENOENT: ["Unavailable", "it, or a folder above it, is gone"],
   ENOTDIR: ["Unavailable", "something on its path is not a folder"],
+  EEXIST: ["Unavailable", "something that is not a folder has its name"],
   ENAMETOOLONG: ["NotSupported", "its path is too long for this file system"],
   ENOSYS: ["NotSupported", "this file system cannot do that"],
   ENOTSUP: ["NotSupported", "this file system cannot do that"],

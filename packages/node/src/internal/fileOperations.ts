@@ -2,6 +2,7 @@
  * File operations as effects. Each one runs to its end before an interruption is heard, so that no handle is closed,
  * and no file removed, while the system still works on it.
  */
+import { existsSync } from "node:fs"
 import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
 import process from "node:process"
@@ -33,9 +34,24 @@ export const withFile = <A, E>(
 export const syncFolder = (path: string): Effect.Effect<void, FileError> =>
   process.platform === "win32" ? Effect.void : withFile(path, "r", (folder) => operate(() => folder.sync()))
 
+/** Makes a folder with those above it; tells the first that it made. */
+const makeAll = async (path: string): Promise<string | undefined> => {
+  try {
+    return await mkdir(path, { recursive: true })
+  } catch (error) {
+    if (asFileError(error).code !== "ENOENT") throw error
+    // Node says so of a read-only file system, too; asked for one folder only it tells the reason.
+    let first = path
+    while (dirname(first) !== first && !existsSync(dirname(first))) first = dirname(first)
+    await mkdir(first)
+    await mkdir(path, { recursive: true })
+    return first
+  }
+}
+
 /** Makes a folder with the folders above it that were missing, all durable. */
 export const makeFolder = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void, FileError> {
-  const first = yield* operate(() => mkdir(path, { recursive: true }))
+  const first = yield* operate(() => makeAll(path))
   // One that stood there already may be another process's, not durable yet.
   const top = dirname(first ?? path)
   for (let above = dirname(path);; above = dirname(above)) {

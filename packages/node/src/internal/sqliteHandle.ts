@@ -5,12 +5,13 @@
  * `globalThis`, because bundlers and hot reload load this module more than once. Everything here is synchronous; what
  * has to wait (another process that writes, another user of this connection) is told to the caller.
  */
-import { existsSync, realpathSync, statSync } from "node:fs"
+import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 import { type FaultPointsService, StoreError } from "@uniflow/core"
 import type { SqlOutcome, SqlStatement, SqlUnit, SqlValue } from "@uniflow/sql"
+import { asFileError, storeErrorOf } from "./fileErrors.ts"
 import { isBusy, sqliteError } from "./sqliteErrors.ts"
 import { prepareFile } from "./sqliteFile.ts"
 import { make as makeHeartbeats, type SqliteHeartbeats } from "./sqliteHeartbeats.ts"
@@ -122,14 +123,23 @@ const connect = (path: string): SqliteHandle => {
   }
 
   const { ino } = statSync(path)
-  let lookedAt = 0
+  let log: number | undefined
+  let lookedAt = -Infinity
   const look = (): void => {
     const now = performance.now()
     if (now - lookedAt < LOOK_MS) return
     lookedAt = now
-    if (statSync(path, { throwIfNoEntry: false })?.ino === ino) return
-    lookedAt = 0
-    throw new StoreError({ reason: "Unavailable", what: `The database ${path} was moved, replaced or deleted while it was in use` })
+    const found = statSync(path, { throwIfNoEntry: false })?.ino
+    // As long as it is used its log stays the same file: commits into one without a name would be lost.
+    const foundLog = statSync(`${path}-wal`, { throwIfNoEntry: false })?.ino
+    log ??= foundLog
+    if (found === ino && foundLog === log) return
+    lookedAt = -Infinity
+    const what = found === ino ? `The database's log ${path}-wal` : `The database ${path}`
+    throw new StoreError({
+      reason: "Unavailable",
+      what: `${what} was moved, replaced or deleted while it was in use. Nothing more is recorded by this process; begin anew, and resume the run`
+    })
   }
 
   const batch: SqliteHandle["batch"] = (units, points) => {
@@ -174,6 +184,18 @@ const connect = (path: string): SqliteHandle => {
   }
 }
 
+/** Why a database cannot be written, where the file system says so: SQLite does not tell. */
+const unwritable = (path: string): StoreError | undefined => {
+  for (const one of [path, dirname(path)]) {
+    try {
+      if (existsSync(one)) accessSync(one, constants.W_OK)
+    } catch (cause) {
+      return storeErrorOf(`The database ${path} cannot be opened`)(asFileError(cause))
+    }
+  }
+  return undefined
+}
+
 /** The connection to a file, made where there is none. Throws `StoreError`, or what SQLite throws when it is busy. */
 export const acquire = (filename: string, points: FaultPointsService): SqliteHandle => {
   const handles = registry()
@@ -190,7 +212,7 @@ export const acquire = (filename: string, points: FaultPointsService): SqliteHan
     handles.set(path, { handle, users: 1 })
     return handle
   } catch (cause) {
-    throw isBusy(cause) ? cause : sqliteError(`The database ${path} cannot be opened`, cause)
+    throw isBusy(cause) ? cause : unwritable(path) ?? sqliteError(`The database ${path} cannot be opened`, cause)
   }
 }
 

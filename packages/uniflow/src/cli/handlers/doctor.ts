@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import process from "node:process"
 import { type Cell, escapeControls, formatBytes, formatCount, formatNumber, renderTable } from "@uniflow/compare"
 import { ProcessIdentity } from "@uniflow/core"
@@ -50,7 +50,13 @@ const diagnose = async (context: Context): Promise<Diagnosis> => {
   const chosen = await attempt(() => directoryFor(context, config), (problem) => findings.push({ problem, fix: "Name another folder: --directory <folder>, UNIFLOW_DIR, or `directory` in the config." }))
   const exists = chosen !== undefined && existsSync(chosen.path)
   const health = exists ? await lookAt(chosen.path) : undefined
-  if (health?.problem !== undefined) findings.push({ problem: `The database cannot be read: ${health.problem}`, fix: `Look at its permissions; if it is damaged, move ${chosen!.path} aside and begin anew, or restore a backup.` })
+  if (exists && !statSync(chosen.path).isDirectory()) findings.push({ problem: `${chosen.path} is not a folder.`, fix: "Move it aside, or name another folder: --directory <folder>, UNIFLOW_DIR, or `directory` in the config." })
+  if (health?.problem !== undefined) {
+    // The store says more than SQLite does of what is wrong with its file.
+    let problem = `The database cannot be read: ${health.problem}`
+    await attempt(() => abandoned(context), (told) => (problem = told))
+    findings.push({ problem, fix: `Look at its permissions; if it is damaged, move ${chosen!.path} aside and begin anew, or restore a backup.` })
+  }
   for (const damage of health?.database?.damage ?? []) findings.push({ problem: `SQLite found damage: ${damage}`, fix: "Stop all processes, copy the folder, and recover what can be read: sqlite3 uniflow.db .recover" })
   if (health?.database !== undefined) {
     const dead = await attempt(() => abandoned(context), (problem) => findings.push({ problem, fix: "The store cannot be opened; the message says what helps." }))
