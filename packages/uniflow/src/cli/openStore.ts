@@ -14,7 +14,7 @@ import { directoryOf, loadDirectoryConfig, type ProjectConfig } from "./ProjectC
 
 /** The folder that a command uses: its path, and the reason in a sentence. */
 export const directoryFor = async (context: Context, config: ProjectConfig | undefined): Promise<{ readonly path: string; readonly why: string }> => {
-  const directory = context.directory === undefined ? directoryOf(config) : resolve(context.cwd, context.directory)
+  const directory = context.directory === undefined ? directoryOf(config) : context.directory && resolve(context.cwd, context.directory)
   const { path, why } = await Effect.runPromise(UniflowDirectory.make({ directory, cwd: context.cwd }))
   return { path, why: directory === undefined ? why : context.directory === undefined ? `${config!.path} names it` : "it was given by --directory" }
 }
