@@ -149,6 +149,8 @@ export interface StoreIdentity {
 }
 
 export interface RunStoreService {
+  /** False while nothing was ever written and the store is not there yet; `identity` makes it. Left out: it is there. */
+  readonly isMade?: () => boolean
   readonly identity: Effect.Effect<StoreIdentity, StoreError>
   /**
    * Takes a run for the calling process and adds an attempt: makes the run where it does not exist, takes a free

@@ -122,11 +122,14 @@ const ensure = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void,
   yield* Effect.mapError(makeIgnored(path), storeErrorOf(`The folder ${path} cannot be made`))
 })
 
+/** Written where the folder is there, by whoever only looks, too. */
+const CACHE = "cache"
+
 /** Whether nothing was done in a folder yet but to begin its `.gitignore`: empty is how a killed process leaves it. */
 const isNew = Effect.fnUntraced(function*(path: string): Effect.fn.Return<boolean, FileError> {
   const names = yield* operate(() => readdir(path))
-  if (names.some((name) => name !== ".gitignore")) return false
-  return names.length === 0 || (yield* operate(() => stat(join(path, ".gitignore")))).size === 0
+  if (names.some((name) => name !== ".gitignore" && name !== CACHE)) return false
+  return !names.includes(".gitignore") || (yield* operate(() => stat(join(path, ".gitignore")))).size === 0
 })
 
 const makeIgnored = Effect.fnUntraced(function*(path: string): Effect.fn.Return<void, FileError> {

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync,
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
-import { RunStore, StoreError } from "@uniflow/core"
-import { Effect } from "effect"
+import { RunStore, type StoreError } from "@uniflow/core"
+import { Effect, type Scope } from "effect"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import * as NodeProcessIdentity from "../src/NodeProcessIdentity.ts"
 import * as SqliteRunStore from "../src/SqliteRunStore.ts"
@@ -18,7 +18,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 const refusal = (directory: string): Promise<StoreError> =>
   Effect.runPromise(Effect.flip(Effect.flatMap(UniflowDirectory.make({ directory, cwd: folder }), ({ ensure }) => ensure)))
 
-const open = <A, E>(filename: string, use: Effect.Effect<A, E, RunStore>): Promise<A> =>
+const open = <A, E>(filename: string, use: Effect.Effect<A, E, RunStore | Scope.Scope>): Promise<A> =>
   Effect.runPromise(Effect.scoped(use).pipe(Effect.provide(SqliteRunStore.layer({ filename })), Effect.provide(NodeProcessIdentity.layer)))
 
 const list = Effect.flatMap(RunStore, (store) => store.runs({ limit: 1 }))
