@@ -360,7 +360,11 @@ export const make = Effect.gen(function*() {
     const met = new Set<string>()
     const graph = Effect.gen(function*() {
       for (;;) {
-        const { records, failure } = yield* walk(pipeline.steps, (step, known) => steps.resolve(step, known), stop)
+        const { records, failure } = yield* walk(pipeline.steps, (step, known) => {
+          // Where outputs cannot be read at once they are loaded first: one that is damaged is made again.
+          session.isLast = () => objects.readsNow && known.size === pipeline.steps.length - 1
+          return steps.resolve(step, known)
+        }, stop)
         let damaged: unknown
         if (failure === undefined) {
           const loaded = yield* Effect.result(load(pipeline, records))
@@ -379,6 +383,7 @@ export const make = Effect.gen(function*() {
     yield* session.keepUp
     return yield* session.untilStopped(graph).pipe(
       Effect.onExit((exit) => {
+        if (session.completed) return Effect.void
         if (Exit.isSuccess(exit)) return end("completed", undefined, null)
         const error = Cause.squash(exit.cause)
         if (error instanceof StoreError && error.reason === "LeaseLost") return Effect.void

@@ -41,6 +41,10 @@ export class RunSession {
   private busy = false
   private ended: StoreError | RunInterrupted | undefined
   private interrupt: (() => void) | undefined
+  /** Whether the attempt's end as completed is recorded. */
+  completed = false
+  /** Tells that every step but the one that is being recorded is done: its record ends the attempt. */
+  isLast: () => boolean = () => false
   private tracked: boolean
 
   constructor(options: {
@@ -115,7 +119,7 @@ export class RunSession {
   }
 
   stop(why: StoreError | RunInterrupted): void {
-    if (this.ended !== undefined) return
+    if (this.ended !== undefined || this.completed) return
     this.ended = why
     this.interrupt?.()
   }
@@ -125,7 +129,10 @@ export class RunSession {
     return this.tracked ? this.store.series(this.runId) : Effect.succeed([])
   }
 
-  /** Records the outcome of a step with everything that belongs to it; `items` are outcomes that it is made of. */
+  /**
+   * Records the outcome of a step with everything that belongs to it; `items` are outcomes that it is made of. With the
+   * last step's the attempt ends.
+   */
   record(record: Outcome, changes: ReadonlyArray<Change>, items: ReadonlyArray<Outcome> = []): Effect.Effect<StepRecord, StoreError> {
     const submitted = [...changes]
     const number = (outcome: Outcome): StepRecord => {
@@ -135,7 +142,10 @@ export class RunSession {
     }
     const numberedItems = items.map(number)
     const numbered = number(record)
+    const last = record.address === record.step && record.status !== "failed" && this.isLast()
+    if (last) submitted.push({ _tag: "AttemptEnded", attempt: this.attempt, status: "completed", endedAtMs: this.now(), error: null, failedStep: null })
     return Effect.map(this.submit(submitted), () => {
+      this.completed = last
       for (const one of numberedItems) this.history.add(one)
       this.history.add(numbered)
       return numbered
