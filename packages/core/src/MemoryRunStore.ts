@@ -163,7 +163,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         entry.attempts = entry.attempts.map((attempt) =>
           attempt.attempt === change.attempt ? { ...attempt, status, endedAtMs, error } : attempt
         )
-        dropActive(entry)
+        if (status !== "interrupted") dropActive(entry)
         set(entry, { status, endedAtMs, error, failedStep, holder: null, crashes: status === "crashed" ? entry.run.crashes : 0 })
         break
       }

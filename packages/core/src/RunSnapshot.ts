@@ -28,6 +28,7 @@ export interface RunSnapshot {
   readonly steps: ReadonlyArray<StepState>
   /** Every decision and outcome, oldest first. */
   readonly history: ReadonlyArray<StepRecord>
+  /** What is being executed; nothing unless the run is running. */
   readonly active: ReadonlyArray<ActiveStep>
   /** Series of the generations that answer now, and of steps that are being executed. */
   readonly series: ReadonlyArray<SeriesRecord>
@@ -83,7 +84,7 @@ export const snapshot = Effect.fnUntraced(function*(
     attempts: yield* store.attempts(runId),
     steps: [...states.values()],
     history,
-    active,
+    active: run.status === "running" ? active : [],
     series: (yield* store.series(runId)).filter(({ address, generation }) => isPresent(address, generation)),
     artifacts: (yield* store.artifacts(runId)).filter(({ address, generation }) => isPresent(address, generation)),
     checkpoints: yield* store.checkpoints(runId)

@@ -77,8 +77,9 @@ export type Change =
   /** Adds lines; a `seq` that was used before fails the commit (`NotPermitted`). */
   | { readonly _tag: "LogsAdded"; readonly logs: ReadonlyArray<LogRecord> }
   /**
-   * Ends the attempt with its run: sets both statuses, releases the lease, removes active steps that are not `once`, and
-   * sets `crashes` to 0 unless the status is `crashed`. The writer's token is spent by it: later commits are `LeaseLost`.
+   * Ends the attempt with its run: sets both statuses, releases the lease, removes active steps that are not `once`
+   * unless it was interrupted (what it was executing is a reason of the next attempt), and sets `crashes` to 0 unless the
+   * status is `crashed`. The writer's token is spent by it: later commits are `LeaseLost`.
    */
   | {
     readonly _tag: "AttemptEnded"

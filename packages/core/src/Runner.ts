@@ -116,7 +116,7 @@ interface Prepared {
   readonly codes: ReadonlyMap<AnyStep, Code>
   readonly seed: number
   readonly history: ReadonlyArray<StepRecord>
-  /** Steps that a process which died was executing; taking the run forgets them. */
+  /** Steps that an attempt which died or was interrupted was executing; taking the run forgets them. */
   readonly left: ReadonlyArray<ActiveStep>
 }
 
@@ -182,7 +182,7 @@ export const make = Effect.gen(function*() {
     if (options.seed !== undefined && options.seed !== before.seed) {
       return yield* new RunParamsChanged({ runId: before.id, pipeline: pipeline.name, changes: [{ param: "seed", was: String(before.seed), is: String(options.seed) }] })
     }
-    const left = before.status === "running" ? (yield* store.active(before.id)).filter(({ once }) => !once) : []
+    const left = before.status === "running" || before.status === "interrupted" ? (yield* store.active(before.id)).filter(({ once }) => !once) : []
     return { runId: before.id, before, params: decoded, codes, seed: before.seed, history: yield* store.steps(before.id), left, secretKey: secret }
   })
 

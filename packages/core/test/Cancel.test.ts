@@ -50,6 +50,7 @@ const expectResumable = async (uniflow: Uniflow.Uniflow) => {
   const resumed = await uniflow.run(stoppable({ ran }), { runId: "r" })
   expect(ran).toEqual(["slow", "last"])
   expect(resumed.decisions.first.decision).toBe("restored")
+  expect([resumed.decisions.slow.reasons[0], resumed.decisions.last.reasons[0]]).toEqual([{ component: "interrupted" }, { component: "first" }])
   await uniflow.run(stoppable({}), { runId: "whole" })
   expect(await uniflow.runPromise(ending("r"))).toEqual(await uniflow.runPromise(ending("whole")))
 }

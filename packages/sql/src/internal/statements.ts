@@ -204,7 +204,7 @@ const endAttempt = (run: bigint, change: Extract<Change, { readonly _tag: "Attem
       sql: "UPDATE attempts SET status = ?, ended_at_ms = ?, error = ? WHERE run = ? AND attempt = ?",
       params: [status, endedAtMs, error, run, int(attempt)]
     },
-    deleteUnfinished(run)
+    ...(status === "interrupted" ? [] : [deleteUnfinished(run)])
   ]
 }
 

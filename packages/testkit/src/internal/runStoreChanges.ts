@@ -290,12 +290,13 @@ export const changePromises = (promised: Promised<RunStorePlace>): void => {
     }))
 
   for (const status of ["completed", "failed", "interrupted", "crashed"] as const) {
-    promised(`AttemptEnded as ${status} ends the attempt and the run, releases it, and leaves what runs only once`, (place) =>
+    promised(`AttemptEnded as ${status} ends the attempt and the run, releases it, and leaves what runs only once, and what was interrupted`, (place) =>
       Effect.gen(function*() {
         const a = yield* processOf(place)
         const { commit, end, claim } = yield* work(a)
         const pay = activeOf("run-1", "pay", { once: true })
-        yield* commit({ _tag: "StepActive", active: activeOf("run-1", "train") }, { _tag: "StepActive", active: pay })
+        const train = activeOf("run-1", "train")
+        yield* commit({ _tag: "StepActive", active: train }, { _tag: "StepActive", active: pay })
         const before = yield* runOf(a)
         const error = status === "failed" ? { name: "Error", message: "no", stack: "at", cause: { name: "E", message: "" } } : null
         const failedStep = status === "failed" ? "train" : null
@@ -316,7 +317,8 @@ export const changePromises = (promised: Promised<RunStorePlace>): void => {
         expect(yield* a.store.attempts("run-1")).toStrictEqual([
           { runId: "run-1", attempt: claim.attempt, status, startedAtMs: 1_000, endedAtMs: 7_000, environment, error }
         ])
-        expect(yield* a.store.active("run-1")).toStrictEqual([pay])
+        expect(yield* a.store.active("run-1")).toStrictEqual(expect.arrayContaining(status === "interrupted" ? [pay, train] : [pay]))
+        expect(yield* a.store.active("run-1")).toHaveLength(status === "interrupted" ? 2 : 1)
       }))
   }
 
