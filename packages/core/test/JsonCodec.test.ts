@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import { joinEncoded } from "../src/Codec.ts"
 import { canonicalJson } from "../src/internal/canonicalJson.ts"
 import { codec } from "../src/JsonCodec.ts"
+import * as JsonText from "../src/JsonText.ts"
 
 const textOf = (value: unknown): string => {
   const encoded = codec.encode(value)
