@@ -7,12 +7,15 @@
  * Where nothing trustworthy can be said the step is `unknown` and is never reused.
  */
 import { Context, Effect } from "effect"
+import type { CodePart } from "./CodeParts.ts"
 
 /** What is known of a step's code. */
 export type Code =
   | { readonly kind: "explicit"; readonly version: string }
-  | { readonly kind: "deep"; readonly hash: string }
-  | { readonly kind: "shallow"; readonly text: string; readonly project: string }
+  /** `parts`: what it was made of, kept so that a change can be named later (`codeParts`). */
+  | { readonly kind: "deep"; readonly hash: string; readonly parts?: ReadonlyArray<CodePart> }
+  /** `why`: what kept it from being seen whole. */
+  | { readonly kind: "shallow"; readonly text: string; readonly project: string; readonly why?: string }
   | { readonly kind: "unknown"; readonly why: string }
 
 /** What the service is asked about. */

@@ -7,6 +7,7 @@
 import { Cause, Clock, Context, Effect, Exit, FiberSet, Layer, Option, Result, Semaphore } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import { Codec } from "./Codec.ts"
+import { CODE_MEDIA_TYPE, encodeParts } from "./CodeParts.ts"
 import { type Code, CodeVersion } from "./CodeVersion.ts"
 import { StepAmbience } from "./StepAmbience.ts"
 import { Environment } from "./Environment.ts"
@@ -29,7 +30,7 @@ import { ProcessIdentity } from "./ProcessIdentity.ts"
 import * as RunId from "./RunId.ts"
 import type { ActiveStep, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
 import * as RunResult from "./RunResult.ts"
-import { RunStore } from "./RunStore.ts"
+import { type Change, RunStore } from "./RunStore.ts"
 import { SourceFiles } from "./SourceFiles.ts"
 import { Spill } from "./Spill.ts"
 import type { Any as AnyStep } from "./Step.ts"
@@ -197,6 +198,18 @@ export const make = Effect.gen(function*() {
       runId: prepared.runId
     })
 
+  /** What the steps' code is made of, as an artifact of the run; its bytes are those of every run of the same code. */
+  const namedParts = (prepared: Prepared, attempt: number, createdAtMs: number): Effect.Effect<ReadonlyArray<Change>, StoreError> => {
+    const encoded = encodeParts(prepared.codes.values())
+    return encoded === undefined ? Effect.succeed([]) : Effect.map(objects.keep(encoded, CODE_MEDIA_TYPE, "json"), ({ changes, ref: { digest, sizeBytes } }) => [
+      ...changes,
+      {
+        _tag: "ArtifactNamed",
+        record: { runId: prepared.runId, address: "", generation: 0, attempt, name: `code ${digest.slice(0, 16)}`, digest, sizeBytes, mediaType: CODE_MEDIA_TYPE, codec: null, createdAtMs }
+      }
+    ])
+  }
+
   /** The outputs, where the stores cannot be read at the moment somebody asks for one. */
   const load = Effect.fnUntraced(function*(
     pipeline: Pipeline.Any,
@@ -334,6 +347,7 @@ export const make = Effect.gen(function*() {
       artifactStore,
       token: claim.token
     })
+    session.attach(yield* namedParts(prepared, claim.attempt, begun))
     const end = (status: Exclude<RunStatus, "pending" | "running">, error: unknown, failedStep: string | null): Effect.Effect<void, StoreError> =>
       Effect.andThen(session.flush(), Effect.suspend(() =>
         session.submit([{

@@ -8,6 +8,7 @@
 import { Effect, Equal, type Layer, ManagedRuntime, Stream } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import type { Codec } from "./Codec.ts"
+import { type CodePart, codeParts } from "./CodeParts.ts"
 import * as Explanation from "./Explanation.ts"
 import * as GarbageCollector from "./GarbageCollector.ts"
 import * as Lease from "./Lease.ts"
@@ -74,6 +75,11 @@ export interface Runs {
   logs(id: string, options?: { readonly step?: string; readonly after?: number; readonly limit?: number }): Promise<ReadonlyArray<LogRecord>>
   /** Points of a metric (`step.key`, or the bare key where it is unique), in at most `buckets` (default 1,000) buckets of min, max and mean. */
   metric(id: string, name: string, options?: { readonly buckets?: number }): Promise<ReadonlyArray<MetricSeries.Bucket>>
+  /**
+   * The declarations that a step's code was made of, as the run last recorded it: file, name, hash and text. Undefined for
+   * a step with a `version`, and where its code was not seen whole.
+   */
+  code(id: string, step: string): Promise<ReadonlyArray<CodePart> | undefined>
   /** The bytes of an artifact, by its name, its step's name or (the beginning of) its digest, verified. */
   artifact(id: string, name: string): Promise<Uint8Array>
 }
@@ -231,6 +237,11 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     logs: (id, options) =>
       runPromise(Effect.flatMap(RunStore, (store) => store.logs(id, { address: options?.step, after: options?.after, limit: options?.limit }))),
     metric: (id, name, options) => runPromise(Effect.flatMap(seriesOf(id, name), (series) => MetricSeries.downsample(series, options?.buckets ?? 1000))),
+    code: (id, step) =>
+      runPromise(Effect.flatMap(snapshot(id), ({ steps }) => {
+        const components = steps.find(({ address }) => address === step)?.outcome.components
+        return components?.codeKind === "deep" ? codeParts(id, components.code) : Effect.succeed(undefined)
+      })),
     artifact: (id, name) =>
       runPromise(Effect.gen(function*() {
         const { artifacts } = RunView.make(yield* snapshot(id))

@@ -1,5 +1,6 @@
 export * from "./ArtifactStore.ts"
 export * from "./Codec.ts"
+export { changedParts, type ChangedPart, CodePart, codeParts } from "./CodeParts.ts"
 export * from "./CodeVersion.ts"
 export * from "./Decision.ts"
 export * from "./Environment.ts"

@@ -1,6 +1,7 @@
 import { Effect, Result } from "effect"
 import * as AnySchema from "../AnySchema.ts"
 import type { ArtifactStoreService } from "../ArtifactStore.ts"
+import { type CodePart, readParts } from "../CodeParts.ts"
 import { type CodecService, type Encoded, joinEncoded, SHARED_BYTES } from "../Codec.ts"
 import type { HasherService } from "../Hasher.ts"
 import type { OutputRef } from "../RunRecord.ts"
@@ -46,6 +47,11 @@ export class Objects {
       Effect.mapError((reason) => new UnsavableValue({ what, path: "$", reason: `its schema refuses it: ${reason}` })),
       Effect.flatMap(encoded)
     )
+  }
+
+  /** What a code was made of that a run recorded. */
+  codeParts(runId: string, hash: string): Effect.Effect<ReadonlyArray<CodePart> | undefined, StoreError> {
+    return readParts(this.runs, this.artifacts, this.hasher, runId, hash)
   }
 
   digest(encoded: Encoded): string {

@@ -90,8 +90,23 @@ export class RunSession {
     return this.params.recorded
   }
 
+  /** Changes to record together with the first ones that are submitted. */
+  private waiting: ReadonlyArray<Change> = []
+
+  /** Records changes with the next ones that are submitted: they cost no commit of their own. */
+  attach(changes: ReadonlyArray<Change>): void {
+    this.waiting = [...this.waiting, ...changes]
+  }
+
   /** Records changes durably, after everything submitted before them. */
   readonly submit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> => {
+    if (this.waiting.length === 0) return this.commit(changes)
+    const { waiting } = this
+    this.waiting = []
+    return Effect.onError(this.commit([...waiting, ...changes]), () => Effect.sync(() => this.attach(waiting)))
+  }
+
+  private readonly commit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> => {
     this.tracked ||= changes.some(({ _tag }) => _tag === "PointsWritten")
     return Effect.tapError(this.store.commit({ runId: this.runId, token: this.token }, changes), (error) =>
       Effect.sync(() => {

@@ -228,7 +228,7 @@ export class StepRunner {
       const { step, wanted, address, components } = unit
       const { session } = this
       if (wanted.code.kind === "shallow" || wanted.code.kind === "unknown") {
-        return { record: undefined, reasons: [{ component: "cache", note: "other runs were not asked: the code of the step is not fully seen; give it a version" }] }
+        return { record: undefined, reasons: [{ component: "cache", note: `other runs were not asked: the code of the step is not fully seen${wanted.code.kind === "shallow" && wanted.code.why !== undefined ? ` (${wanted.code.why})` : ""}; give it a version` }] }
       }
       let items: ReadonlyArray<Element> | undefined
       for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {

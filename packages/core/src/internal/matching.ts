@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { changedParts, describeChange } from "../CodeParts.ts"
 import type { Code } from "../CodeVersion.ts"
 import type { Reason } from "../Decision.ts"
 import * as Fingerprint from "../Fingerprint.ts"
@@ -66,7 +67,7 @@ const search = Effect.fnUntraced(function*(
     if (yield* isThere(objects, record.step, output)) {
       return exact
         ? { found: record, reasons: MATCHED, trusted: false }
-        : { found: record, reasons: [{ component: "trusted", note: "reused by name" }, ...differences(record, wanted)], trusted: true }
+        : { found: record, reasons: [{ component: "trusted", note: "reused by name" }, ...(yield* differences(record, wanted, objects))], trusted: true }
     }
     unusable.push({ component: "artifact", old: output.digest.slice(0, 12), note: "its bytes are missing, damaged or no longer decode" })
   }
@@ -75,16 +76,31 @@ const search = Effect.fnUntraced(function*(
   const newest = outcomes.at(-1)
   const reasons: Array<Reason> = []
   if (wanted.code.kind === "unknown") reasons.push({ component: "code", note: wanted.code.why })
-  else if (saved !== undefined) reasons.push(...differences(saved, wanted))
+  else if (saved !== undefined) reasons.push(...(yield* differences(saved, wanted, objects)))
   if (newest?.status === "failed") reasons.push({ component: "failed", ...(newest.error === null ? {} : { note: newest.error.message.split("\n")[0]! }) })
   else if (options.interrupted) reasons.push({ component: "interrupted" })
   else if (newest === undefined) reasons.push({ component: "first" })
   return { found: undefined, reasons, mismatch: saved !== undefined }
 })
 
-const differences = (record: StepRecord, wanted: Wanted): ReadonlyArray<Reason> => {
-  const differing = record.components === null ? [] : Fingerprint.diff(record.components, wanted.components)
-  return record.seed !== null && record.seed !== wanted.seed
-    ? [...differing, { component: "seed", old: String(record.seed), new: String(wanted.seed) }]
-    : differing
+/** What differs, with the functions that changed, or why they are not seen, told of the code. */
+const differences = Effect.fnUntraced(function*(
+  record: StepRecord,
+  wanted: Wanted,
+  objects: Objects
+): Effect.fn.Return<ReadonlyArray<Reason>, StoreError> {
+  const differing: Array<Reason> = record.components === null ? [] : [...Fingerprint.diff(record.components, wanted.components)]
+  if (record.seed !== null && record.seed !== wanted.seed) differing.push({ component: "seed", old: String(record.seed), new: String(wanted.seed) })
+  const at = differing.findIndex(({ component }) => component === "code")
+  if (at < 0) return differing
+  const note = yield* codeNote(record, wanted.code, objects)
+  if (note !== undefined) differing[at] = { ...differing[at]!, note: [differing[at]!.note, note].filter((each) => each !== undefined).join("; ") }
+  return differing
+})
+
+const codeNote = ({ components, runId }: StepRecord, code: Code, objects: Objects): Effect.Effect<string | undefined, StoreError> => {
+  if (code.kind === "shallow") return Effect.succeed(code.why === undefined ? undefined : `not seen whole, because ${code.why}`)
+  if (code.kind !== "deep" || code.parts === undefined || components?.codeKind !== "deep") return Effect.succeed(undefined)
+  const { parts } = code
+  return Effect.map(objects.codeParts(runId, components.code), (before) => before === undefined ? undefined : describeChange(changedParts(before, parts)))
 }
