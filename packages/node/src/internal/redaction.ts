@@ -16,7 +16,7 @@ const tokens = new RegExp(
   [
     String.raw`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`,
     // JSON Web Tokens
-    String.raw`\beyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?`,
+    String.raw`(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?`,
     // OpenAI, Anthropic, OpenRouter; Stripe; xAI; Groq; Hugging Face; Google; Replicate
     String.raw`\bsk-[\w-]{16,}`,
     String.raw`\b(?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}`,
@@ -47,11 +47,13 @@ const scheme = /\b(Bearer|Basic|Digest|Token)(\s+)([\w+/=.~-]{16,})/g
 
 const secretWord = "secret|token|password|passwd|passphrase|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature|authorization"
 
+// Names are matched from their secret word on and up to a length: however long a text, each place is looked at a few times.
+
 /** `api_key=…` in a text, a URL or a command. */
-const assignment = new RegExp(String.raw`([\w.-]*(?:${secretWord})[\w.-]*=)(["']?)([^\s"'&;,]{4,})`, "gi")
+const assignment = new RegExp(String.raw`((?:${secretWord})[\w.-]{0,64}=)(["']?)([^\s"'&;,]{4,})`, "gi")
 
 /** `"apiKey": "…"` in JSON, and in what JavaScript prints of an object. */
-const field = new RegExp(String.raw`(["']?[\w.-]*(?:${secretWord})[\w.-]*["']?\s*:\s*)(["'\`])((?:\\.|(?!\2)[^\\\n])+)\2`, "gi")
+const field = new RegExp(String.raw`((?:${secretWord})[\w.-]{0,64}["']?\s{0,16}:\s{0,16})(["'\`])((?:\\.|(?!\2)[^\\\n])+)\2`, "gi")
 
 const isPlainNumber = (text: string): boolean => /^-?\d{1,7}(\.\d+)?$/.test(text)
 
@@ -100,7 +102,7 @@ export const redactArguments = (argv: ReadonlyArray<string>, env: Readonly<Recor
     if (isFlagValue && !isPlainNumber(argument)) return redacted
     // In `--param=apiKey=…` the second name is the one that matters.
     const parts = argument.split("=")
-    const named = parts.findIndex((part, at) => at < parts.length - 1 && isSecretName(/[\w.-]*$/.exec(part)![0]))
+    const named = parts.findIndex((part, at) => at < parts.length - 1 && isSecretName(/[\w.-]*$/.exec(part.slice(-128))![0]))
     return named >= 0 && !isPlainNumber(parts.slice(named + 1).join("="))
       ? `${parts.slice(0, named + 1).join("=")}=${redacted}`
       : redactText(argument, env)
