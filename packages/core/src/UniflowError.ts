@@ -119,7 +119,7 @@ export class CorruptArtifact extends Data.TaggedError("CorruptArtifact")<{
   readonly reason: string
 }> {
   override get message(): string {
-    return `${this.what} (${this.digest.slice(0, 12)}…) cannot be loaded: ${this.reason}.`
+    return `${this.what} (${this.digest.slice(0, 12)}…) cannot be loaded: ${this.reason}. Have the step that made it executed again: --rerun <step>, or the option \`rerun\`.`
   }
 }
 

@@ -138,6 +138,12 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     const doctor = await project.run("doctor")
     expect(doctor.code).toBe(6)
     expect(doctor.stdout).toContain("✗ Run dead stands as running, and its process is dead.\n  uniflow resume dead")
+    expect((await project.invoke("experiment", "list")).stdout).toMatch(/✗ dead +digits +crashed/)
+    const shown = (await project.invoke("experiment", "show", "dead")).stdout
+    expect(shown).toContain("dead  digits  crashed")
+    expect(shown).toContain("uniflow resume dead")
+    // The record itself changes when somebody takes the run.
+    expect(JSON.parse((await project.invoke("experiment", "show", "dead", "--json")).stdout)).toMatchObject({ status: "running" })
     project.write("go", "")
     expect((await project.run("resume", "dead", "--quiet"))).toMatchObject({ code: 0, stdout: "dead\n" })
     expect((await project.run("doctor")).code).toBe(0)

@@ -1,8 +1,7 @@
 import { existsSync, statSync } from "node:fs"
 import process from "node:process"
 import { type Cell, escapeControls, formatBytes, formatCount, formatNumber, renderTable } from "@uniflow/compare"
-import { ProcessIdentity } from "@uniflow/core"
-import { Effect } from "effect"
+import { abandonedOf } from "../Abandoned.ts"
 import type { Context, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { describeFailure } from "../Failure.ts"
@@ -38,9 +37,7 @@ const attempt = async <A>(work: () => Promise<A>, onError: (message: string) => 
 const abandoned = (context: Context): Promise<ReadonlyArray<string>> =>
   withStore(context, async (uniflow) => {
     const running = await uniflow.runs.find({ status: ["running"], limit: 1000 })
-    const lives = await uniflow.runPromise(Effect.flatMap(ProcessIdentity, ({ look }) =>
-      Effect.forEach(running, ({ holder }) => (holder === null ? Effect.succeed("dead" as const) : look(holder)))))
-    return running.filter((_, at) => lives[at] === "dead").map(({ id }) => id)
+    return [...await abandonedOf(uniflow, running)]
   }, async () => [])
 
 const diagnose = async (context: Context): Promise<Diagnosis> => {

@@ -1,6 +1,7 @@
 import { escapeControls } from "@uniflow/compare"
 import { metricValues, type RunQuery, type RunRecord, RunStore, type SeriesRecord } from "@uniflow/core"
 import { Effect } from "effect"
+import { abandonedOf } from "../Abandoned.ts"
 import type { AnyUniflow, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"
@@ -73,7 +74,11 @@ export const experimentList: Handler<ListInput> = async (input, context) => {
       return ExitCode.success
     }
     if (listed.length === 0) output.line(filters(input) ? "No run is like that." : "No runs yet. Begin one: uniflow run <pipeline>")
-    else output.line(renderRuns(listed, { columns: output.columns, color: output.color, nowMs: Date.now() }))
+    else {
+      const abandoned = await abandonedOf(uniflow, runs)
+      const shown = listed.map(({ metrics, run }): ListedRun => ({ metrics, run: abandoned.has(run.id) ? { ...run, status: "crashed" } : run }))
+      output.line(renderRuns(shown, { columns: output.columns, color: output.color, nowMs: Date.now() }))
+    }
     if (more) output.line(`\n${output.tone(`There are more: add --after ${escapeControls(runs.at(-1)!.id)}`, "faint")}`)
     return ExitCode.success
   }, async () => {

@@ -1,4 +1,5 @@
 import { RunView } from "@uniflow/core"
+import { abandonedOf } from "../Abandoned.ts"
 import type { Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { withStore } from "../openStore.ts"
@@ -14,10 +15,13 @@ export const experimentShow: Handler<ShowInput> = async ({ runId }, context) => 
   const { output } = context
   await checkRunId(runId)
   return withStore(context, async (uniflow) => {
-    await recordOf(uniflow, runId)
+    const run = await recordOf(uniflow, runId)
     const view = await uniflow.runs.get(runId)
     if (output.json) output.raw(`${RunView.stringify(view, output.isTerminal ? 2 : undefined)}\n`)
-    else output.line(renderPage(view, { color: output.color, columns: output.columns, nowMs: Date.now() }))
+    else {
+      const abandoned = view.status === "running" && (await abandonedOf(uniflow, [run])).has(runId)
+      output.line(renderPage(abandoned ? { ...view, status: "crashed" } : view, { color: output.color, columns: output.columns, nowMs: Date.now() }))
+    }
     return ExitCode.success
   }, nothingRecorded(runId))
 }
