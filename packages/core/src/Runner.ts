@@ -17,6 +17,7 @@ import { History, restored } from "./internal/History.ts"
 import { loadOutput } from "./internal/manifest.ts"
 import { MATCHED, type RunMode } from "./internal/matching.ts"
 import { Objects } from "./internal/Objects.ts"
+import { Parent } from "./internal/Parent.ts"
 import * as params from "./internal/params.ts"
 import { planSteps, type PlannedStep } from "./internal/plan.ts"
 import { RunSession } from "./internal/RunSession.ts"
@@ -25,7 +26,7 @@ import { Damaged, type StepError, StepRunner } from "./internal/StepRunner.ts"
 import type { StopRequest } from "./internal/StopRequest.ts"
 import { storedError } from "./internal/storedError.ts"
 import { TrackingBuffer } from "./internal/TrackingBuffer.ts"
-import type * as Pipeline from "./Pipeline.ts"
+import * as Pipeline from "./Pipeline.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import * as RunId from "./RunId.ts"
 import type { ActiveStep, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
@@ -67,8 +68,6 @@ export interface RunOptions {
   /** Steps executed at the same time. Default 8. */
   readonly concurrency?: number | undefined
   readonly tags?: { readonly [key: string]: string } | undefined
-  /** Run on the run that this one was made from. */
-  readonly parent?: string | undefined
   /** Taken by itself after a crash: refused with `CrashLoop` when the run took its process down too often. */
   readonly automatic?: boolean | undefined
   /** Makes a run stop when it is asked: `RunInterrupted` with the reason. */
@@ -81,6 +80,14 @@ export interface RunOptions {
 export interface Plan {
   readonly runId: string | undefined
   readonly steps: ReadonlyArray<PlannedStep>
+}
+
+/** Options of a fork; params that are not given are the parent's. */
+export interface ForkOptions<P extends Pipeline.Any> extends RunOptions {
+  /** Params that differ from the parent's, and secrets, which are not recorded. */
+  readonly params?: Partial<Pipeline.Params<P>> | undefined
+  /** A step from which on nothing is taken over: it is executed, and so is what stands after it. */
+  readonly from?: string | undefined
 }
 
 export interface RunnerService {
@@ -96,6 +103,15 @@ export interface RunnerService {
     runId: string,
     options?: RunOptions & { readonly secrets?: Partial<Pipeline.Params<P>> | undefined }
   ) => Effect.Effect<RunResult.RunResult<P>, RunError<Pipeline.Error<P>>, Pipeline.Requirements<P>>
+  /**
+   * A new run from another one, its parent: with the parent's params, seed and experiment where no others are given. It takes
+   * over every outcome and manual checkpoint of the parent that still answers, and is complete without it afterwards.
+   */
+  readonly fork: <P extends Pipeline.Any>(
+    pipeline: P,
+    parent: string,
+    options?: ForkOptions<P>
+  ) => Effect.Effect<RunResult.RunResult<P>, RunError<Pipeline.Error<P>>, Pipeline.Requirements<P>>
   /** Tells what a run would do, and changes nothing. */
   readonly plan: <P extends Pipeline.Any>(
     pipeline: P,
@@ -106,6 +122,15 @@ export interface RunnerService {
 
 /** Runs pipelines in this process. */
 export class Runner extends Context.Service<Runner, RunnerService>()("@uniflow/core/Runner") {}
+
+/** Which run a fork is made from, and the step from which on nothing is taken over. */
+interface Fork {
+  readonly parent: string
+  readonly from: string | undefined
+}
+
+/** The tag under which a fork's `from` is kept. */
+const FROM = "fork.from"
 
 type Loose = { readonly [name: string]: unknown }
 
@@ -265,7 +290,8 @@ export const make = Effect.gen(function*() {
   const work = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     pipeline: P,
     prepared: Prepared & { readonly secretKey: Uint8Array },
-    options: RunOptions
+    options: RunOptions,
+    fork: Fork | undefined
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
     const clock = yield* Clock.Clock
     const now = (): number => clock.currentTimeMillisUnsafe()
@@ -289,8 +315,8 @@ export const make = Effect.gen(function*() {
         experiment,
         params: prepared.params.recorded,
         seed: prepared.seed,
-        parent: options.parent ?? null,
-        tags: options.tags ?? {},
+        parent: fork?.parent ?? null,
+        tags: fork?.from === undefined ? options.tags ?? {} : { ...options.tags, [FROM]: fork.from },
         goals: pipeline.goals,
         createdAtMs: begun
       },
@@ -319,6 +345,9 @@ export const make = Effect.gen(function*() {
       return yield* error
     }
     options.onStart?.({ runId: prepared.runId, attempt: claim.attempt })
+    // A fork that is resumed goes on as one.
+    const recorded = claim.before
+    const forkedFrom = recorded === undefined ? fork : recorded.parent === null ? undefined : { parent: recorded.parent, from: recorded.tags[FROM] }
     const records = claim.created ? [] : yield* store.steps(prepared.runId)
     const left = claim.created ? [] : yield* store.active(prepared.runId)
     const tracking = new TrackingBuffer({
@@ -368,6 +397,7 @@ export const make = Effect.gen(function*() {
       permits: Semaphore.makeUnsafe(options.concurrency ?? 8),
       bridge: yield* FiberSet.makeRuntimePromise(),
       ambience,
+      parent: forkedFrom === undefined ? undefined : new Parent(store, forkedFrom.parent, without(pipeline, forkedFrom.from)),
       left: new Map([...prepared.left, ...left].map((active) => [active.address, active])),
       stopping: () => stop.requested
     })
@@ -426,7 +456,8 @@ export const make = Effect.gen(function*() {
   const run = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     pipeline: P,
     given: Loose,
-    options: RunOptions
+    options: RunOptions,
+    fork?: Fork
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
     const prepared = yield* prepare(pipeline, given, options)
     const { before } = prepared
@@ -434,7 +465,28 @@ export const make = Effect.gen(function*() {
       const answered = yield* answer(pipeline, before, prepared, options)
       if (answered !== undefined) return answered
     }
-    return yield* Effect.scoped(work(pipeline, prepared, options))
+    return yield* Effect.scoped(work(pipeline, prepared, options, fork))
+  })
+
+  const forkOf = Effect.fnUntraced(function*(
+    pipeline: Pipeline.Any,
+    parent: string,
+    { from, params: given, ...options }: ForkOptions<Pipeline.Any>
+  ): Effect.fn.Return<RunResult.RunResult<Pipeline.Any>, RunError, unknown> {
+    const id = yield* RunId.check(parent)
+    const before = yield* store.run(id)
+    if (before === undefined) return yield* new RunNotFound({ runId: id })
+    if (before.pipeline !== pipeline.name) {
+      return yield* new RunParamsChanged({ runId: id, pipeline: pipeline.name, changes: [], otherPipeline: before.pipeline })
+    }
+    if (from !== undefined && !pipeline.steps.some((step) => step.name === from)) {
+      return yield* new InvalidInput({ what: "from", issue: `pipeline "${pipeline.name}" has no step "${from}" (it has: ${pipeline.steps.map((step) => step.name).join(", ")})` })
+    }
+    if (options.runId === id) return yield* new InvalidInput({ what: "runId", issue: `a fork is a run of its own, and cannot have the id of its parent, "${id}"` })
+    const all = yield* params.fromRecord(pipeline, id, before.params, given)
+    const kept = { seed: options.seed ?? before.seed, experiment: options.experiment ?? before.experiment }
+    // With those that the pipeline does not have, which are refused.
+    return yield* run(pipeline, { ...given, ...all }, { ...options, ...kept }, { parent: id, from })
   })
 
   const service: RunnerService = {
@@ -448,6 +500,7 @@ export const make = Effect.gen(function*() {
         const given = yield* params.fromRecord(pipeline, id, before.params, options.secrets)
         return yield* run(pipeline, given, { ...options, runId: id })
       }) as never,
+    fork: (pipeline, parent, options = {}) => forkOf(pipeline, parent, options as ForkOptions<Pipeline.Any>) as never,
     plan: (pipeline, given, options = {}) =>
       Effect.gen(function*() {
         const prepared = yield* prepare(pipeline, (given ?? {}) as Loose, options, true)
@@ -462,6 +515,14 @@ export const make = Effect.gen(function*() {
 const standsAsItIs = (planned: ReadonlyArray<PlannedStep>, { latest }: History): boolean =>
   latest.size === planned.length
   && planned.every(({ step, reasons, record }) => reasons === MATCHED && latest.get(step.name)?.generation === record!.generation)
+
+/** A step and everything that stands after it. */
+const without = (pipeline: Pipeline.Any, from: string | undefined): ReadonlySet<string> => {
+  const names = new Set<string>()
+  // Steps come after those that they read.
+  for (const step of pipeline.steps) if (step.name === from || Pipeline.inputsOf(step).some(([, input]) => names.has(input.name))) names.add(step.name)
+  return names
+}
 
 const endedStatus = (status: RunStatus): Exclude<RunStatus, "pending" | "running"> =>
   status === "pending" || status === "running" ? "interrupted" : status

@@ -24,7 +24,7 @@ import type { RunResult } from "./RunResult.ts"
 import { metricValues, type RunSnapshot, snapshot } from "./RunSnapshot.ts"
 import { type RunQuery, RunStore } from "./RunStore.ts"
 import * as RunView from "./RunView.ts"
-import { Runner, type RunOptions } from "./Runner.ts"
+import { type ForkOptions, Runner, type RunOptions } from "./Runner.ts"
 import { InvalidInput, RunNotFound } from "./UniflowError.ts"
 
 /** The services that a `Uniflow` is made over. */
@@ -96,6 +96,15 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
     id: string,
     options?: OneRunOptions & { readonly secrets?: Partial<Pipeline.Params<P>> }
   ): Promise<RunResult<P>>
+  /**
+   * Makes a new run from another one: its params (those in `params` aside), seed and experiment, and every checkpoint of it that
+   * still answers; from the step `from` on everything is executed. Named by `runId`, else by a new id; `result.id` says which.
+   */
+  fork<P extends Pipeline.Any>(
+    pipeline: P & Runnable<P, S>,
+    parent: string,
+    options?: OneRunOptions & Pick<ForkOptions<P>, "params" | "from">
+  ): Promise<RunResult<P>>
   /** Tells for each step what a run would do, and does nothing. */
   plan<P extends Pipeline.Any>(pipeline: P, ...options: StartArguments<P>): Promise<ReadonlyArray<PlannedStep>>
   /** Follows a run of any process, through the store. */
@@ -138,7 +147,12 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
   const running = new Set<Running>()
   const active = new Set<string>()
 
-  const begin = (pipeline: Pipeline.Any, options: StartOptions<Pipeline.Any>, resumes: boolean): RunHandle<Pipeline.Any> => {
+  const begin = (
+    pipeline: Pipeline.Any,
+    options: StartOptions<Pipeline.Any> & Pick<ForkOptions<Pipeline.Any>, "from">,
+    resumes: boolean,
+    parent?: string
+  ): RunHandle<Pipeline.Any> => {
     const id = options.runId ?? RunId.make(Date.now())
     // As they are now: whoever gave them may go on to change them.
     const params = { ...(options.params as object | undefined) }
@@ -157,7 +171,11 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     const given = { ...rest, runId: id, cancel, onStart: () => taken(true) }
     const work = Effect.flatMap(Runner, (runner) =>
       // What the steps require was checked where the pipeline was given; here any pipeline is run.
-      (resumes ? runner.resume(pipeline, id, given) : runner.run(pipeline, params, given)) as Effect.Effect<RunResult<Pipeline.Any>, unknown>)
+      (parent !== undefined
+        ? runner.fork(pipeline, parent, { ...given, params })
+        : resumes
+        ? runner.resume(pipeline, id, given)
+        : runner.run(pipeline, params, given)) as Effect.Effect<RunResult<Pipeline.Any>, unknown>)
     if (active.size === 0) hooks?.onActive?.(true)
     active.add(id)
     const result = runPromise(work)
@@ -263,6 +281,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
       return handle as never
     },
     resume: (pipeline, id, options) => run(pipeline, { ...options, runId: id } as StartOptions<Pipeline.Any>, true) as never,
+    fork: (pipeline, parent, options) => begin(pipeline, (options ?? {}) as StartOptions<Pipeline.Any>, false, parent).result as never,
     plan: (pipeline, ...[options]) =>
       runPromise(Effect.flatMap(Runner, (runner) => {
         const { params, signal: _, resume: __, ...rest } = (options ?? {}) as StartOptions<Pipeline.Any>

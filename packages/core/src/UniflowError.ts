@@ -66,7 +66,7 @@ export class RunParamsChanged extends Data.TaggedError("RunParamsChanged")<{
     return this.otherPipeline === undefined
       ? `Run "${this.runId}" was started with other params: ${
         this.changes.map(({ param, was, is }) => `${param} was ${was}, is ${is}`).join("; ")
-      }. Start a new run under another id; steps with a version and cache: true take over what still answers.`
+      }. Start a new run under another id, or fork this one: uniflow.fork(${this.pipeline}, "${this.runId}", { params }).`
       : `Run "${this.runId}" belongs to pipeline "${this.otherPipeline}", not to "${this.pipeline}". Choose another run id.`
   }
 }

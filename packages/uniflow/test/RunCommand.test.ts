@@ -68,6 +68,26 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     })
   })
 
+  it("fork makes a new run from another one, takes over what answers, and points to the comparison", async () => {
+    project.write("go", "")
+    expect((await project.run("run", "digits", "--run-id", "a", "--param", "learningRate=0.5", "-q")).code).toBe(0)
+    const forked = await project.run("fork", "a", "--run-id", "b", "--param", "learningRate=0.25")
+    expect(forked.stderr).toBe("")
+    expect(forked.code).toBe(0)
+    expect(forked.stdout).toMatch(/ {2}1 cached · 2 executed/)
+    expect(forked.stdout).toMatch(/uniflow experiment compare a b +against the run that it was forked from/)
+    expect(loads()).toBe(1)
+    const explained = await project.run("explain", "b")
+    expect(explained.stdout).toContain("taken over from run a")
+    expect(explained.stdout).toContain("param learningRate: 0.5 -> 0.25")
+    const again = await project.run("fork", "a", "--from", "load", "--json")
+    expect(jsonLines(again.stdout).at(-1)).toMatchObject({ _tag: "Result", counts: { executed: 3 } })
+    expect(loads()).toBe(2)
+    expect(await project.run("fork", "nobody")).toMatchObject({ code: 4, stdout: "" })
+    expect((await project.run("fork", "a", "--from", "laod")).stderr).toMatch(/^error: .*laod.*load/)
+    expect((await project.run("fork", "a", "--run-id", "a")).stderr).toMatch(/^error: .*id of its parent/)
+  })
+
   it("Ctrl-C stops it gracefully with 130, tells how to resume, and resuming goes on from the checkpoint", async () => {
     const started = project.start("run", "digits", "--run-id", "cut", "--param", "learningRate=0.5")
     await started.says("waits")

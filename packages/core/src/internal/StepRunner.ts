@@ -25,6 +25,7 @@ import { isGeneration, restored } from "./History.ts"
 import { invoke, timed } from "./invoke.ts"
 import { addressOf, encodeManifest, isThere, loadOutput, type ManifestItem } from "./manifest.ts"
 import { type Match, match, type RunMode, type Wanted } from "./matching.ts"
+import type { Parent } from "./Parent.ts"
 import type { Outcome, RunSession } from "./RunSession.ts"
 import { StepExecution } from "./StepExecution.ts"
 import { storedError } from "./storedError.ts"
@@ -60,6 +61,8 @@ export interface StepRunnerOptions {
   readonly ambience: StepAmbienceService
   /** Steps that an earlier attempt left unfinished, by address. */
   readonly left: ReadonlyMap<string, ActiveStep>
+  /** The run that this one was forked from. */
+  readonly parent: Parent | undefined
   /** Whether a step has failed, so that no further work is begun. */
   readonly stopping: () => boolean
 }
@@ -177,6 +180,8 @@ export class StepRunner {
         return Effect.fail(new StrictMismatch({ runId: session.runId, steps: [{ step: address, because }] }))
       }
       const { cache } = step.definition
+      const { parent } = options
+      if (parent !== undefined && outcomes.length === 0 && !rerun) return this.fromParent(unit, parent, found)
       if (cache === undefined || rerun) return Effect.succeed({ ...unit, reasons: found.reasons })
       return Effect.map(this.fromOtherRun(unit, found, cache), (cached) => cached.record ?? { ...unit, reasons: [...found.reasons, ...cached.reasons] })
     })
@@ -221,6 +226,28 @@ export class StepRunner {
 
   private restore(record: StepRecord, reasons: ReadonlyArray<Reason>, trusted: boolean): Effect.Effect<StepRecord, StoreError> {
     return this.session.record(restored(record, reasons, trusted, this.session.now()), [])
+  }
+
+  /** What the parent of a fork has for the step; else other runs, where they may be asked; else why it is executed. */
+  private fromParent(unit: Undecided, parent: Parent, found: Match): Effect.Effect<StepRecord | Unit, StepError> {
+    return Effect.gen({ self: this }, function*() {
+      const { address, components, step, wanted } = unit
+      const { session } = this
+      if (parent.without.has(step.name)) return { ...unit, reasons: [{ component: "fork", note: "asked to execute from here" }] }
+      const outcomes = (yield* parent.history).of(address)
+      const answer = yield* match(outcomes, wanted, session.objects, { mode: "auto", rerun: false, interrupted: false })
+      if (answer.found !== undefined) {
+        const items = step.definition.kind === "map" && unit.item === undefined ? yield* this.elements(unit) : []
+        const copied = yield* copyFrom(session, answer.found, address, items)
+        if (copied !== undefined) {
+          const outcome = cachedFrom(session, answer.found, address, [], "fork")
+          return yield* session.record({ ...outcome, components }, copied.changes, copied.items)
+        }
+      }
+      const { cache } = step.definition
+      const cached = cache === undefined ? undefined : yield* this.fromOtherRun(unit, found, cache)
+      return cached?.record ?? { ...unit, reasons: answer.found === undefined ? answer.reasons : found.reasons }
+    })
   }
 
   private fromOtherRun(unit: Undecided, found: Match, cache: NonNullable<AnyStep["definition"]["cache"]>): Effect.Effect<{ readonly record: StepRecord | undefined; readonly reasons: ReadonlyArray<Reason> }, StepError> {
@@ -345,13 +372,23 @@ export class StepRunner {
 
   /** Shows that the step is being executed, for a `once` step durably, before anything happens; then tries it. */
   private begin(unit: Unit, inputs: Record<string, unknown>, begun: number): Effect.Effect<StepRecord, StepError, unknown> {
+    const { parent } = this.options
     const first = (): Effect.Effect<StepRecord, StepError, unknown> =>
       Effect.catchCause(this.attempt(unit, inputs, 0, begun), (cause) => this.again(unit, begun, 0, cause))
+    if (parent !== undefined && !parent.without.has(unit.step.name)) {
+      const adopted = parent.adoptCheckpoints(this.session, unit.address, this.checkpointFingerprint(unit))
+      this.showActive(unit, begun, null, null)
+      return Effect.andThen(adopted, Effect.suspend(runsOnce(unit) ? () => Effect.andThen(this.showOnce(unit, begun), Effect.suspend(first)) : first))
+    }
     if (runsOnce(unit)) {
-      return Effect.flatMap(this.session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, null) }]), first)
+      return Effect.flatMap(this.showOnce(unit, begun), first)
     }
     this.showActive(unit, begun, null, null)
     return first()
+  }
+
+  private showOnce(unit: Unit, begun: number): Effect.Effect<void, StoreError> {
+    return this.session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, null) }])
   }
 
   /** After a try that failed: another one where that is allowed, else the failure is recorded. */
@@ -464,7 +501,7 @@ export class StepRunner {
       checkpointFingerprint: () => this.checkpointFingerprint(unit),
       checkpoints: definition.checkpoints,
       keep: definition.keep,
-      leftovers: session.attempt > 1 || retry > 0
+      leftovers: session.mayHaveCheckpoints || retry > 0
     })
     const signal = new StepSignal()
     const parts = {

@@ -42,11 +42,17 @@ export const copyFrom = Effect.fnUntraced(function*(
 })
 
 /** The record of taking an outcome from another run; its times are those of the execution that made it. */
-export const cachedFrom = (session: RunSession, record: StepRecord, address: string, reasons: ReadonlyArray<Reason>): Outcome => ({
+export const cachedFrom = (
+  session: RunSession,
+  record: StepRecord,
+  address: string,
+  reasons: ReadonlyArray<Reason>,
+  component: "cache" | "fork" = "cache"
+): Outcome => ({
   ...record,
   address,
   decision: "cached",
-  reasons: [{ component: "cache", sourceRun: record.runId }, ...reasons],
+  reasons: [{ component, sourceRun: record.runId }, ...reasons],
   generation: session.history.next(address),
   source: { runId: record.runId, address: record.address, generation: record.generation },
   retries: 0
@@ -68,7 +74,8 @@ const itemsOf = (
   return [...found.values()]
 }
 
-const keepAgain = Effect.fnUntraced(function*(
+/** Keeps bytes of another run for this one, too; false where they are missing or damaged. */
+export const keepAgain = Effect.fnUntraced(function*(
   session: RunSession,
   ref: OutputRef | null,
   changes: Array<Change>
@@ -81,7 +88,8 @@ const keepAgain = Effect.fnUntraced(function*(
   return true
 })
 
-const copySeries = Effect.fnUntraced(function*(
+/** The points of a series, as those of an execution of this run. */
+export const copySeries = Effect.fnUntraced(function*(
   session: RunSession,
   series: SeriesRecord,
   address: string,

@@ -12,6 +12,7 @@ const sentences: { readonly [component: string]: (reason: Reason) => string } = 
   interrupted: () => "was interrupted before",
   failed: ({ note }) => `failed before${note === undefined ? "" : `: ${note}`}`,
   cache: (reason) => (reason.sourceRun === undefined ? formatReason(reason) : `taken from run ${reason.sourceRun}`),
+  fork: (reason) => (reason.sourceRun === undefined ? formatReason(reason) : `taken over from run ${reason.sourceRun}`),
   when: () => "its `when` said no",
   resolved: (reason) => `a person decided: ${reason.new === "output" ? "it took effect" : reason.new === "failed" ? "it did not take effect" : "run it again"}`
 }
@@ -24,7 +25,7 @@ const describeReason = (reason: Reason): string => {
   return shortenHashes(sentence === undefined || saysMore ? formatReason(reason) : sentence(reason))
 }
 
-const sayEnough = new Set(["when", "items", "cache"])
+const sayEnough = new Set(["when", "items", "cache", "fork"])
 
 /** The reasons of a decision, each in one line; that nothing was saved is left out where something else says it all. */
 export const describeReasons = (reasons: ReadonlyArray<Reason>): ReadonlyArray<string> =>

@@ -67,7 +67,7 @@ const nextCommands = ({ compareWith, view }: Receipt): ReadonlyArray<readonly [c
     ...resumes,
     [`uniflow experiment show ${id}`, "everything about this run"],
     [`uniflow explain ${id}`, "why each step ran or not"],
-    ...(status === "completed" && compareWith !== undefined ? [[`uniflow experiment compare ${compareWith} ${id}`, "against the run before"] as const] : [])
+    ...(status === "completed" && compareWith !== undefined ? [[`uniflow experiment compare ${compareWith} ${id}`, view.parent === compareWith ? "against the run that it was forked from" : "against the run before"] as const] : [])
   ]
 }
 

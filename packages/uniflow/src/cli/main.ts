@@ -10,6 +10,7 @@ import { CliConfig, type CliError, CliOutput, Command, Flag, GlobalFlag } from "
 import { ChildProcessSpawner } from "effect/process"
 import { artifact } from "./commands/artifact.ts"
 import { experiment } from "./commands/experiment.ts"
+import { fork } from "./commands/fork.ts"
 import { resume } from "./commands/resume.ts"
 import { run } from "./commands/run.ts"
 import { cancel, explain, resolve, watch } from "./commands/runs.ts"
@@ -32,7 +33,7 @@ const settings = {
 const root: Command.Command.Any = Command.make("uniflow").pipe(
   Command.withDescription("Run resumable, tracked pipelines, and look at what they did."),
   Command.withSubcommands([
-    { group: "Run", commands: [run, resume, watch, cancel, resolve] },
+    { group: "Run", commands: [run, resume, fork, watch, cancel, resolve] },
     { group: "Look", commands: [explain, experiment, artifact] },
     { group: "Keep", commands: [doctor, gc, completions(() => root)] }
   ]),

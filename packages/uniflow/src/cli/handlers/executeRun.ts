@@ -120,7 +120,7 @@ const tell = async (context: Context, uniflow: AnyUniflow, view: RunView.RunView
     savedMs,
     durationMs: ended.durationMs,
     stepCount: ended.pipeline.steps.length,
-    compareWith: await runBefore(uniflow, view),
+    compareWith: view.parent ?? await runBefore(uniflow, view),
     warnings: ended.result?.warnings ?? []
   }, { color: output.color, columns: output.columns }))
 }

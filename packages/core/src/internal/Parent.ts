@@ -1,0 +1,60 @@
+import { Effect } from "effect"
+import type { ArtifactRecord, CheckpointRecord, OutputRef, SeriesRecord } from "../RunRecord.ts"
+import type { Change, RunStoreService } from "../RunStore.ts"
+import type { StoreError } from "../UniflowError.ts"
+import { copySeries, keepAgain } from "./copyFrom.ts"
+import { History } from "./History.ts"
+import type { RunSession } from "./RunSession.ts"
+
+/** The run that a run was forked from: what its steps came to, and the checkpoints they saved. */
+export class Parent {
+  readonly runId: string
+  /** Steps that do not take anything over, because the fork was asked to begin at one of those before them. */
+  readonly without: ReadonlySet<string>
+  private readonly store: RunStoreService
+  private known: History | undefined
+
+  constructor(store: RunStoreService, runId: string, without: ReadonlySet<string>) {
+    this.store = store
+    this.runId = runId
+    this.without = without
+  }
+
+  /** Its outcomes; none where it was deleted. Read when the first step asks. */
+  get history(): Effect.Effect<History, StoreError> {
+    return this.known !== undefined
+      ? Effect.succeed(this.known)
+      : Effect.map(this.store.steps(this.runId), (records) => this.known = new History(records))
+  }
+
+  /**
+   * Takes over what an execution of the same step saved in the parent under this fingerprint, as if it had been saved
+   * here by an execution that was interrupted: manual checkpoints, with the points and artifacts that belong to them.
+   * True when there was something; what this run has of its own comes first.
+   */
+  adoptCheckpoints(session: RunSession, address: string, fingerprint: string): Effect.Effect<boolean, StoreError> {
+    return Effect.gen({ self: this }, function*() {
+      const { store } = this
+      const answering = (records: ReadonlyArray<CheckpointRecord>) => records.filter((record) => record.fingerprint === fingerprint)
+      const saved = answering(yield* store.checkpoints(this.runId, address))
+      const newest = saved.at(-1)
+      if (newest === undefined || answering(yield* store.checkpoints(session.runId, address)).length > 0) return false
+      const generation = session.history.next(address)
+      const changes: Array<Change> = [{ _tag: "GenerationCleared", address, generation }]
+      const isOfIt = (one: SeriesRecord | ArtifactRecord): boolean => one.address === address && one.generation === newest.generation
+      for (const one of (yield* store.series(this.runId)).filter(isOfIt)) changes.push(...(yield* copySeries(session, one, address, generation)))
+      for (const one of (yield* store.artifacts(this.runId)).filter(isOfIt)) {
+        const ref: OutputRef = { digest: one.digest, sizeBytes: one.sizeBytes, codec: one.codec ?? "", mediaType: one.mediaType }
+        if (one.createdAtMs > newest.savedAtMs || !(yield* keepAgain(session, ref, changes))) continue
+        changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, generation, attempt: session.attempt } })
+      }
+      for (const one of saved.filter((record) => record.generation === newest.generation)) {
+        if (!(yield* keepAgain(session, one.output, changes))) continue
+        changes.push({ _tag: "CheckpointSaved", record: { ...one, runId: session.runId, generation, attempt: session.attempt }, keep: saved.length })
+      }
+      yield* session.submit(changes)
+      session.mayHaveCheckpoints = true
+      return true
+    })
+  }
+}

@@ -1,0 +1,139 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer, Schema } from "effect"
+import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Pipeline, Runner, RunStore, snapshot, Step, Uniflow } from "../src/index.ts"
+import { decisions, ending, layer, run } from "./memory.ts"
+
+const fork = <P extends Pipeline.Any>(pipeline: P, parent: string, options?: Runner.ForkOptions<P>) => Effect.flatMap(Runner.Runner, (runner) => runner.fork(pipeline, parent, options))
+
+/** Loads, doubles each, trains for some epochs with checkpoints, and evaluates. */
+const stepsOf = (ran: Array<string>) => {
+  const load = Step.make("load", { version: "1", params: { size: Schema.Int }, run: ({ params }) => (ran.push("load"), Array.from({ length: params.size }, (_, i) => i)) })
+  const double = Step.map("double", { over: load, version: "1", run: ({ item }) => (ran.push(`double ${item}`), item * 2) })
+  const train = Step.make("train", {
+    version: "1",
+    inputs: { data: double },
+    params: { rate: Schema.Number, epochs: Schema.Int },
+    checkpointsIgnore: ["epochs"],
+    run: async ({ inputs, params, checkpoint, metrics, random, artifacts }) => {
+      let { epoch, model } = (await checkpoint.latest<{ epoch: number; model: number }>("model")) ?? { epoch: 0, model: inputs.data.length }
+      for (; epoch < params.epochs; epoch++) {
+        ran.push(`epoch ${epoch}`)
+        model += params.rate * random.next()
+        metrics.log({ model }, { index: epoch })
+        await artifacts.put(`epoch-${epoch}.txt`, new TextEncoder().encode(String(model)))
+        await checkpoint.save("model", { epoch: epoch + 1, model })
+      }
+      return model
+    }
+  })
+  const evaluate = Step.make("evaluate", { version: "1", inputs: { model: train }, run: ({ inputs }) => (ran.push("evaluate"), inputs.model > 0) })
+  return { load, train, evaluate }
+}
+const make = (ran: Array<string> = []) => Pipeline.make("p", { steps: [stepsOf(ran).evaluate] })
+const params = { size: 2, rate: 0.1, epochs: 3 }
+
+it.effect("a fork takes over what still answers, executes the rest, and says from where and why", () =>
+  Effect.gen(function*() {
+    yield* run(make(), params, { runId: "parent", seed: 7, experiment: "e", tags: { a: "b" } })
+    const ran: Array<string> = []
+    const forked = yield* fork(make(ran), "parent", { runId: "fork", params: { rate: 0.5 } })
+    expect(ran).toEqual(["epoch 0", "epoch 1", "epoch 2", "evaluate"])
+    expect(decisions(forked)).toEqual(["load cached", "double cached", "train executed", "evaluate executed"])
+    expect(forked.decisions.load.reasons).toEqual([{ component: "fork", sourceRun: "parent" }])
+    expect(forked.decisions.train.reasons).toEqual([{ component: "param rate", old: "0.1", new: "0.5" }])
+    expect(forked.params).toEqual({ ...params, rate: 0.5 })
+    const { run: record } = yield* snapshot("fork")
+    expect(record).toMatchObject({ parent: "parent", seed: 7, experiment: "e", tags: {} })
+    yield* run(make(), { ...params, rate: 0.5 }, { runId: "whole", seed: 7, experiment: "e" })
+    expect(yield* ending("fork")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("training longer in a fork goes on from the parent's checkpoints, and ends like one that was never forked", () =>
+  Effect.gen(function*() {
+    yield* run(make(), params, { runId: "parent" })
+    const ran: Array<string> = []
+    const forked = yield* fork(make(ran), "parent", { runId: "fork", params: { epochs: 5 } })
+    expect(ran).toEqual(["epoch 3", "epoch 4", "evaluate"])
+    expect(forked.decisions.train.reasons).toEqual([{ component: "param epochs", old: "3", new: "5" }, { component: "checkpoint", note: "went on from version 3 of \"model\"" }])
+    const whole = yield* run(make(), { ...params, epochs: 5 }, { runId: "whole" })
+    expect(forked.outputs).toEqual(whole.outputs)
+    expect(yield* ending("fork")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a fork is complete by itself: its parent may be deleted", () =>
+  Effect.gen(function*() {
+    const store = yield* RunStore
+    yield* run(make(), params, { runId: "parent" })
+    yield* fork(make(), "parent", { runId: "fork", params: { epochs: 5 } })
+    const before = yield* ending("fork")
+    yield* store.remove("parent")
+    yield* store.collectBlobs({ refreshedBeforeMs: Infinity, dryRun: false })
+    const ran: Array<string> = []
+    const again = yield* run(make(ran), { ...params, epochs: 5 }, { runId: "fork" })
+    expect(ran).toEqual([])
+    expect(again.outputs.double).toEqual([0, 2])
+    expect(yield* ending("fork")).toEqual(before)
+  }).pipe(Effect.provide(layer)))
+
+it.effect("from a step on nothing is taken over, also when the fork is resumed", () =>
+  Effect.gen(function*() {
+    yield* run(make(), params, { runId: "parent" })
+    const ran: Array<string> = []
+    const broken = Step.make("evaluate", { version: "1", inputs: { model: stepsOf(ran).train }, run: () => Promise.reject(new Error("no")) })
+    yield* Effect.flip(fork(Pipeline.make("p", { steps: [broken] }), "parent", { runId: "fork", from: "train" }))
+    expect(ran).toEqual(["epoch 0", "epoch 1", "epoch 2"])
+    const resumed = yield* run(make(ran), params, { runId: "fork" })
+    expect(ran).toEqual(["epoch 0", "epoch 1", "epoch 2", "evaluate"])
+    expect(decisions(resumed)).toEqual(["load restored", "double restored", "train restored", "evaluate executed"])
+    expect((yield* snapshot("fork")).steps.find(({ step }) => step === "train")?.outcome.reasons).toEqual([{ component: "fork", note: "asked to execute from here" }])
+    expect(yield* Effect.flip(fork(make(), "parent", { from: "tain" }))).toMatchObject({ _tag: "InvalidInput", what: "from" })
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a fork that was interrupted is resumed as one", () =>
+  Effect.gen(function*() {
+    yield* run(make(), params, { runId: "parent" })
+    const ran: Array<string> = []
+    let broken = true
+    const first = Step.make("first", { version: "2", run: () => (broken ? Promise.reject(new Error("not yet")) : 1) })
+    const all = stepsOf(ran).load
+    const last = Step.make("last", { version: "1", inputs: { first, all }, params: { size: Schema.Int }, run: () => (ran.push("last"), 1) })
+    yield* Effect.flip(fork(Pipeline.make("p", { steps: [last] }), "parent", { runId: "fork" }))
+    broken = false
+    const resumed = yield* run(Pipeline.make("p", { steps: [last] }), { size: 2 }, { runId: "fork" })
+    expect(ran).toEqual(["last"])
+    expect(resumed.decisions.first.decision).toBe("executed")
+    expect(resumed.decisions.load).toMatchObject({ decision: expect.stringMatching(/cached|restored/) })
+  }).pipe(Effect.provide(layer)))
+
+it.effect("only items of a map that are new are executed in a fork", () =>
+  Effect.gen(function*() {
+    yield* run(make(), params, { runId: "parent" })
+    const ran: Array<string> = []
+    const forked = yield* fork(make(ran), "parent", { params: { size: 4 } })
+    expect(ran.filter((one) => one.startsWith("double"))).toEqual(["double 2", "double 3"])
+    expect(forked.outputs.double).toEqual([0, 2, 4, 6])
+  }).pipe(Effect.provide(layer)))
+
+it.effect("what cannot be forked is refused: an unknown run, another pipeline's, itself", () =>
+  Effect.gen(function*() {
+    yield* run(make(), params, { runId: "parent" })
+    expect(yield* Effect.flip(fork(make(), "nobody"))).toMatchObject({ _tag: "RunNotFound" })
+    const other = Pipeline.make("other", { steps: [Step.make("x", { version: "1", run: () => 1 })] })
+    expect(yield* Effect.flip(fork(other, "parent"))).toMatchObject({ _tag: "RunParamsChanged", otherPipeline: "p" })
+    expect(yield* Effect.flip(fork(make(), "parent", { runId: "parent" }))).toMatchObject({ _tag: "InvalidInput" })
+    const changed = yield* Effect.flip(run(make(), { ...params, rate: 1 }, { runId: "parent" }))
+    expect(changed.message).toContain(`fork this one: uniflow.fork(p, "parent", { params })`)
+  }).pipe(Effect.provide(layer)))
+
+it("forks through the Promise face, with params that fit the pipeline", async () => {
+  const uniflow = Uniflow.make(Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(MemoryRunStore.layer, MemoryArtifactStore.layer, JsonCodec.layer))))
+  await uniflow.run(make(), { runId: "parent", params })
+  const forked = await uniflow.fork(make(), "parent", { params: { rate: 1 }, from: "train" })
+  expect(forked.outputs.evaluate).toBe(true)
+  expect((await uniflow.runs.get(forked.id)).parent).toBe("parent")
+  // @ts-expect-error a param that the pipeline does not have
+  await expect(uniflow.fork(make(), "parent", { params: { learningRate: 1 } })).rejects.toMatchObject({ _tag: "InvalidInput" })
+  // @ts-expect-error a param of another type
+  await expect(uniflow.fork(make(), "parent", { params: { rate: "fast" } })).rejects.toMatchObject({ _tag: "InvalidInput" })
+  await uniflow.close()
+})
