@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { type Code, changedParts, type CodePart, codeParts, CodeVersion, GarbageCollector, Pipeline, RunStore, snapshot, Step } from "../src/index.ts"
+import { type Code, changedParts, type CodePart, codeParts, CodeVersion, GarbageCollector, Pipeline, Runner, RunStore, snapshot, Step } from "../src/index.ts"
 import { decisions, layer, run } from "./memory.ts"
 
 const part = (name: string, hash: string, file = "src/a.ts"): CodePart => ({ file, name, hash, text: `const ${name} = ${JSON.stringify(hash)}` })
@@ -32,7 +32,7 @@ it.effect("a change of a deep code names the functions that changed, and both co
       yield* GarbageCollector.collect({ grace: 0 })
       expect(yield* codeParts("r", "a1")).toHaveLength(2)
       // Runs of the same code share what is kept, and a run made from another finds that one's.
-      yield* run(pipeline, {}, { runId: "s", parent: "r" })
+      yield* Effect.flatMap(Runner.Runner, (runner) => runner.fork(pipeline, "r", { runId: "s" }))
       const store = yield* RunStore
       const digests = new Set([...(yield* store.artifacts("r")), ...(yield* store.artifacts("s"))].map(({ digest }) => digest))
       expect(digests.size).toBe(2)
