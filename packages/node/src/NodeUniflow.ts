@@ -34,17 +34,23 @@ export const layer = (options: Pick<OpenOptions, "directory"> = {}): Layer.Layer
 
 const signals = ["SIGINT", "SIGTERM"] as const
 
+type Interrupt = (why: string) => Promise<void>
+
+/** What interrupts the runs under way, of every instance of this process. */
+const underWay = new Set<Interrupt>()
+
+const onSignal = (signal: NodeJS.Signals): void => {
+  for (const one of signals) process.off(one, onSignal)
+  void Promise.allSettled(Array.from(underWay, (interrupt) => interrupt(`the process received ${signal}`))).then(() => process.kill(process.pid, signal))
+}
+
 /** Interrupts runs when the process is asked to stop, then lets the signal do what it does. */
-const guardSignals = (interrupt: (why: string) => Promise<void>): ((active: boolean) => void) => {
-  const listener = (signal: NodeJS.Signals): void => {
-    for (const one of signals) process.off(one, listener)
-    void interrupt(`the process received ${signal}`).finally(() => process.kill(process.pid, signal))
-  }
-  return (active) => {
-    for (const signal of signals) {
-      process.off(signal, listener)
-      if (active && process.listenerCount(signal) === 0) process.once(signal, listener)
-    }
+const guardSignals = (interrupt: Interrupt): ((active: boolean) => void) => (active) => {
+  if (active) underWay.add(interrupt)
+  else underWay.delete(interrupt)
+  for (const signal of signals) {
+    process.off(signal, onSignal)
+    if (underWay.size > 0 && process.listenerCount(signal) === 0) process.once(signal, onSignal)
   }
 }
 

@@ -6,7 +6,7 @@ import { asFileError } from "./fileErrors.ts"
 
 const meanings: Readonly<Record<number, readonly [reason: StoreReason, advice: string]>> = {
   3: ["NotPermitted", "permission was denied; check who owns the file and its folder"],
-  5: ["Busy", "another process is writing for too long; try again"],
+  5: ["Busy", "another process is writing for too long, or was stopped (Ctrl-Z) while it wrote; try again"],
   6: ["Busy", "another connection of this process is writing; try again"],
   7: ["Busy", "there was not enough memory; try again"],
   8: ["NotPermitted", "it cannot be written; check who owns the file and its folder, or set UNIFLOW_DIR to another"],
