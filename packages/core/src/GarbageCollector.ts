@@ -1,16 +1,17 @@
 /**
  * Frees the bytes that no run refers to any more.
  *
- * Safe beside writers: only objects that nothing refreshed for a grace period are looked at, and they are looked at
- * again while nobody can commit, just before they are removed.
+ * Safe beside writers: only objects that nothing refreshed for a grace period, nor since the oldest attempt under way
+ * began, are looked at, and they are looked at again while nobody can commit, just before they are removed.
  */
 import { Clock, Duration, Effect, Stream } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
-import { RunStore } from "./RunStore.ts"
+import { ProcessIdentity } from "./ProcessIdentity.ts"
+import { type RunQuery, RunStore } from "./RunStore.ts"
 import type { StoreError } from "./UniflowError.ts"
 
 export interface CollectOptions {
-  /** How long an object must not have been written or refreshed. Default 1 hour. */
+  /** How long an object must not have been written or refreshed. Default 1 hour. Whatever it is, what runs under way keep is spared. */
   readonly grace?: Duration.Input | undefined
   /** Tell what would be removed, and remove nothing. */
   readonly dryRun?: boolean | undefined
@@ -25,6 +26,25 @@ export interface Collected {
 /** Objects that are looked at under one lock. */
 const BATCH = 256
 
+/** Runs that are asked for at a time. */
+const PAGE = 1000
+
+/** When the oldest attempt began whose process may live: what was kept since then may be recorded yet. */
+const underWaySinceMs = Effect.gen(function*() {
+  const runs = yield* RunStore
+  const { look } = yield* ProcessIdentity
+  let since = Infinity
+  let after: RunQuery["after"]
+  while (true) {
+    const found = yield* runs.runs({ status: ["running"], limit: PAGE, after })
+    for (const { holder, startedAtMs } of found) {
+      if (holder !== null && startedAtMs < since && (yield* look(holder)) !== "dead") since = startedAtMs
+    }
+    after = found.at(-1)
+    if (found.length < PAGE) return since
+  }
+})
+
 /** Removes unreferenced objects and kept blobs. */
 export const collect = Effect.fnUntraced(function*(
   options: CollectOptions = {}
@@ -32,7 +52,8 @@ export const collect = Effect.fnUntraced(function*(
   const runs = yield* RunStore
   const artifacts = yield* ArtifactStore
   const now = yield* Clock.currentTimeMillis
-  const refreshedBeforeMs = now - Duration.toMillis(Duration.fromInputUnsafe(options.grace ?? Duration.hours(1)))
+  const graceMs = Duration.toMillis(Duration.fromInputUnsafe(options.grace ?? Duration.hours(1)))
+  const refreshedBeforeMs = Math.min(now - graceMs, yield* underWaySinceMs)
   const dryRun = options.dryRun === true
   const removeAll = Effect.fnUntraced(function*(batch: ReadonlyArray<{ readonly digest: string; readonly sizeBytes: number }>): Effect.fn.Return<Collected, StoreError> {
     let count = 0
