@@ -9,7 +9,7 @@
  */
 import { existsSync, realpathSync } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
-import { dirname, join, resolve, sep } from "node:path"
+import { dirname, isAbsolute, join, resolve, sep } from "node:path"
 import process from "node:process"
 import { WorkspaceRoot } from "@uniflow/code"
 import { FaultPoints, StoreError } from "@uniflow/core"
@@ -71,8 +71,18 @@ const refused = (what: string) => new StoreError({ reason: "NotSupported", what 
 
 const wayOut = "Set UNIFLOW_DIR (or the option `directory`) to a folder outside of it"
 
+/** The working directory; undefined where it was deleted and is needed. */
+const workingDirectory = ({ cwd, directory }: UniflowDirectoryOptions): string | undefined => {
+  try {
+    return resolve(cwd ?? process.cwd())
+  } catch {
+    return directory !== undefined && isAbsolute(directory) ? directory : undefined
+  }
+}
+
 const choose = (options: UniflowDirectoryOptions): { readonly path: string; readonly why: string } | StoreError => {
-  const cwd = resolve(options.cwd ?? process.cwd())
+  const cwd = workingDirectory(options)
+  if (cwd === undefined) return refused("The working directory was deleted, so no folder can be chosen from it. Change into another one")
   const variable = (options.env ?? process.env)["UNIFLOW_DIR"]
   if (options.directory === "") return refused("The option `directory` is an empty text, which would be the working directory itself. Leave it out, or name a folder")
   if (options.directory !== undefined) return { path: resolve(cwd, options.directory), why: "it was given by the option `directory`" }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync,
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
+import { fileURLToPath } from "node:url"
 import { RunStore, type StoreError } from "@uniflow/core"
 import { Effect, type Scope } from "effect"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -61,6 +62,18 @@ it("a log that was taken away is noticed before a commit goes into it", async ()
     expect(error).toMatchObject({ reason: "Unavailable" })
     expect(error.message).toMatch(/uniflow\.db-wal was moved, replaced or deleted while it was in use.*resume the run/)
   }))
+})
+
+it.skipIf(process.platform === "win32")("a working directory that was deleted is told as such; a folder that is named by its whole path does not need it", () => {
+  const cwd = join(folder, "gone")
+  mkdirSync(cwd)
+  const program = fileURLToPath(new URL("programs/chosen.ts", import.meta.url))
+  const begin = ["-c", "rmdir \"$PWD\" && exec \"$@\"", "sh", process.execPath, "--conditions=uniflow-source", program, join(folder, "kept")]
+  const { stdout } = spawnSync("/bin/sh", begin, { cwd, encoding: "utf8" })
+  const [without, named] = stdout.trim().split("\n")
+  expect(without).toContain("The working directory was deleted")
+  expect(named).toBe(join(folder, "kept"))
+  expect(readdirSync(folder)).toEqual([])
 })
 
 const mount = (...args: ReadonlyArray<string>): boolean => spawnSync("mount", args).status === 0

@@ -20,6 +20,13 @@ export const start = async (args: ReadonlyArray<string>): Promise<void> => {
     process.stdout.write(`uniflow ${packageVersion()}\n`)
     return
   }
+  try {
+    process.cwd()
+  } catch {
+    process.stderr.write("error: The working directory was deleted. Change into another one.\n")
+    process.exitCode = 2
+    return
+  }
   const { main } = await import("./main.ts")
   await main(args, packageVersion())
 }
