@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { type Duration, Effect, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { CodeVersion, GarbageCollector, Pipeline, Runner, RunStore, snapshot, Step } from "../src/index.ts"
+import { ArtifactStore, CodeVersion, GarbageCollector, Pipeline, Runner, RunStore, snapshot, Step } from "../src/index.ts"
 import { ending, failure, layer, run, stores } from "./memory.ts"
 
 /** A step that loads data once for a whole sweep, and one that uses it. */
@@ -185,4 +185,34 @@ it.effect("what an interrupted execution left is not mixed with what is taken fr
     const cached = yield* run(make(false), {}, { runId: "r" })
     expect(cached.decisions.load.decision).toBe("cached")
     expect(yield* ending("r")).toEqual(yield* ending("source"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a result whose bytes are collected at the very moment it is taken is not: the step is executed", () =>
+  Effect.gen(function*() {
+    const ran: Array<string> = []
+    yield* run(sweep(ran), { path: "a", lr: 1 }, { runId: "first" })
+    yield* TestClock.adjust("60 days")
+    const store = yield* RunStore
+    let removals = 0
+    const racing = Layer.succeed(RunStore, {
+      ...store,
+      commit: (writer, changes) =>
+        changes.some((change) => change._tag === "StepRecorded" && change.record.decision === "cached")
+          ? store.remove("first").pipe(
+            Effect.andThen(GarbageCollector.collect().pipe(Effect.orDie)),
+            Effect.tap(({ count }) => Effect.sync(() => (removals += count))),
+            Effect.andThen(store.commit(writer, changes)),
+            Effect.provide(context)
+          )
+          : store.commit(writer, changes)
+    })
+    const context = yield* Effect.context<RunStore | ArtifactStore>()
+    const runner = Layer.fresh(Runner.layer).pipe(Layer.provideMerge(racing))
+    const second = yield* Effect.provide(run(sweep(ran), { path: "a", lr: 2 }, { runId: "second" }), runner)
+    expect(removals).toBeGreaterThan(0)
+    expect(second.decisions.load).toMatchObject({ decision: "executed", reasons: [{ component: "first" }, { component: "artifact" }] })
+    expect(ran).toEqual(["load", "train", "load", "train"])
+    const { artifacts } = yield* snapshot("second")
+    const objects = yield* ArtifactStore
+    for (const { digest, sizeBytes } of artifacts.filter(({ name }) => name === "large.bin")) expect(yield* objects.size(digest)).toBe(sizeBytes)
   }).pipe(Effect.provide(layer)))

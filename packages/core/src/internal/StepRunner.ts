@@ -18,7 +18,7 @@ import {
   UnsavableValue
 } from "../UniflowError.ts"
 import { chain, known } from "./chain.ts"
-import { cachedFrom, copyFrom } from "./copyFrom.ts"
+import { cachedFrom, copyFrom, isWhole } from "./copyFrom.ts"
 import { type ComponentSources, define, type OwnComponents, ownComponents } from "./components.ts"
 import { type Bridge, ExecutionContext, services, StepSignal } from "./ExecutionContext.ts"
 import { isGeneration, restored } from "./History.ts"
@@ -241,7 +241,8 @@ export class StepRunner {
         const copied = yield* copyFrom(session, answer.found, address, items)
         if (copied !== undefined) {
           const outcome = cachedFrom(session, answer.found, address, [], "fork")
-          return yield* session.record({ ...outcome, components }, copied.changes, copied.items)
+          const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items)
+          if (yield* isWhole(session, copied)) return stored
         }
       }
       const { cache } = step.definition
@@ -266,7 +267,8 @@ export class StepRunner {
         if (copied === undefined) continue
         const outcome = cachedFrom(session, record, address, found.reasons.filter((reason) => reason.component !== "first"))
         const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items)
-        return { record: stored, reasons: [] }
+        if (yield* isWhole(session, copied)) return { record: stored, reasons: [] }
+        return { record: undefined, reasons: [{ component: "artifact", note: `bytes of run ${record.runId} were collected while they were taken from it` }] }
       }
       return { record: undefined, reasons: [] }
     })

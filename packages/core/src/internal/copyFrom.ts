@@ -7,6 +7,23 @@ import type { StoreError } from "../UniflowError.ts"
 import { isGeneration } from "./History.ts"
 import type { Outcome, RunSession } from "./RunSession.ts"
 
+/** Bytes that stand outside of the run store. */
+type Stored = Pick<OutputRef, "digest" | "sizeBytes">
+
+interface Copied {
+  readonly changes: ReadonlyArray<Change>
+  readonly items: ReadonlyArray<Outcome>
+  /** What the copy refers to and did not keep anew. */
+  readonly outside: ReadonlyArray<Stored>
+}
+
+/**
+ * Whether everything is there that a copy refers to. Asked when the copy is recorded: until then the other run may have
+ * been removed and its bytes collected, from then on they are spared.
+ */
+export const isWhole = (session: RunSession, { outside }: Copied): Effect.Effect<boolean, StoreError> =>
+  Effect.map(Effect.forEach(outside, ({ digest, sizeBytes }) => session.isStored(digest, sizeBytes)), (found) => found.every(Boolean))
+
 /**
  * What has to be recorded so that an outcome of another run stands complete in this one: bytes kept in the run
  * store, metric points, artifacts, and for a map the outcomes of its items. Undefined when bytes are missing.
@@ -16,9 +33,10 @@ export const copyFrom = Effect.fnUntraced(function*(
   record: StepRecord,
   address: string,
   elements: ReadonlyArray<{ readonly address: string; readonly components: FingerprintComponents }>
-): Effect.fn.Return<{ readonly changes: ReadonlyArray<Change>; readonly items: ReadonlyArray<Outcome> } | undefined, StoreError> {
+): Effect.fn.Return<Copied | undefined, StoreError> {
   const { store } = session
   const changes: Array<Change> = []
+  const outside: Array<Stored> = []
   const items = record.address === record.step && elements.length > 0 ? itemsOf(yield* store.steps(record.runId), session, record.step, elements) : []
   const series = yield* store.series(record.runId)
   const artifacts = yield* store.artifacts(record.runId)
@@ -27,18 +45,18 @@ export const copyFrom = Effect.fnUntraced(function*(
     const generation = session.history.next(to)
     // An execution that was interrupted may have left something there.
     if (session.attempt > 1) changes.push({ _tag: "GenerationCleared", address: to, generation })
-    if (!(yield* keepAgain(session, from.output, changes))) return undefined
+    if (!(yield* keepAgain(session, from.output, changes, outside))) return undefined
     for (const one of series.filter((it) => it.address === from.address && it.generation === from.generation)) {
       changes.push(...(yield* copySeries(session, one, to, generation)))
     }
     for (const one of artifacts.filter((it) => it.address === from.address && it.generation === from.generation)) {
       const ref = { digest: one.digest, sizeBytes: one.sizeBytes, codec: one.codec ?? "", mediaType: one.mediaType }
-      if (!(yield* keepAgain(session, ref, changes))) return undefined
+      if (!(yield* keepAgain(session, ref, changes, outside))) return undefined
       changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, address: to, generation, attempt: session.attempt } })
     }
   }
   const outcomes = items.map((item): Outcome => cachedFrom(session, item, item.address, []))
-  return { changes, items: outcomes }
+  return { changes, items: outcomes, outside }
 })
 
 /** The record of taking an outcome from another run; its times are those of the execution that made it. */
@@ -78,11 +96,15 @@ const itemsOf = (
 export const keepAgain = Effect.fnUntraced(function*(
   session: RunSession,
   ref: OutputRef | null,
-  changes: Array<Change>
+  changes: Array<Change>,
+  outside: Array<Stored> = []
 ): Effect.fn.Return<boolean, StoreError> {
   if (ref === null) return true
   const bytes = ref.sizeBytes <= INLINE_BYTES ? yield* session.store.blob(ref.digest) : undefined
-  if (bytes === undefined) return yield* session.isStored(ref.digest, ref.sizeBytes)
+  if (bytes === undefined) {
+    outside.push(ref)
+    return yield* session.isStored(ref.digest, ref.sizeBytes)
+  }
   if (session.hasher.bytes(bytes) !== ref.digest) return false
   changes.push({ _tag: "BlobKept", digest: ref.digest, bytes })
   return true
