@@ -13,6 +13,7 @@ import { StepAmbience } from "./StepAmbience.ts"
 import { Environment } from "./Environment.ts"
 import { Hasher } from "./Hasher.ts"
 import { codesOf, type ComponentSources } from "./internal/components.ts"
+import { Flights } from "./internal/Flights.ts"
 import { History, restored } from "./internal/History.ts"
 import { loadOutput } from "./internal/manifest.ts"
 import { MATCHED, type RunMode } from "./internal/matching.ts"
@@ -159,6 +160,7 @@ export const make = Effect.gen(function*() {
   const ambience = yield* StepAmbience
   // Shared by all runs: what one found damaged is not tried again by the next.
   const objects = new Objects(store, artifactStore, codec, hasher)
+  const flights = new Flights()
 
   const sourcesOf = (prepared: Prepared, secretKey: Uint8Array): ComponentSources => ({
     hasher,
@@ -397,6 +399,7 @@ export const make = Effect.gen(function*() {
       permits: Semaphore.makeUnsafe(options.concurrency ?? 8),
       bridge: yield* FiberSet.makeRuntimePromise(),
       ambience,
+      flights,
       parent: forkedFrom === undefined ? undefined : new Parent(store, forkedFrom.parent, without(pipeline, forkedFrom.from)),
       left: new Map([...prepared.left, ...left].map((active) => [active.address, active])),
       stopping: () => stop.requested

@@ -11,6 +11,7 @@ import type { Codec } from "./Codec.ts"
 import { type CodePart, codeParts } from "./CodeParts.ts"
 import * as Explanation from "./Explanation.ts"
 import * as GarbageCollector from "./GarbageCollector.ts"
+import { Hasher } from "./Hasher.ts"
 import * as Lease from "./Lease.ts"
 import * as MetricSeries from "./MetricSeries.ts"
 import type * as Pipeline from "./Pipeline.ts"
@@ -25,7 +26,8 @@ import { metricValues, type RunSnapshot, snapshot } from "./RunSnapshot.ts"
 import { type RunQuery, RunStore } from "./RunStore.ts"
 import * as RunView from "./RunView.ts"
 import { type ForkOptions, Runner, type RunOptions } from "./Runner.ts"
-import { InvalidInput, RunNotFound } from "./UniflowError.ts"
+import * as Sweep from "./Sweep.ts"
+import { InvalidInput, RunInterrupted, RunNotFound } from "./UniflowError.ts"
 
 /** The services that a `Uniflow` is made over. */
 export type Services = Runner | RunStore | ArtifactStore | Codec
@@ -105,6 +107,12 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
     parent: string,
     options?: OneRunOptions & Pick<ForkOptions<P>, "params" | "from">
   ): Promise<RunResult<P>>
+  /**
+   * Runs a pipeline many times: over a grid of params, values drawn at random or a list, each under one or several seeds. What
+   * the runs share (`cache: true`) is executed once. A run that fails does not stop the others; the same sweep again goes on with
+   * what is missing. Rejects with `InvalidInput` for what cannot be a sweep, and with `RunInterrupted` when its signal was aborted.
+   */
+  sweep<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, options: Sweep.SweepOptions<P>): Promise<Sweep.SweepResult<P>>
   /** Tells for each step what a run would do, and does nothing. */
   plan<P extends Pipeline.Any>(pipeline: P, ...options: StartArguments<P>): Promise<ReadonlyArray<PlannedStep>>
   /** Follows a run of any process, through the store. */
@@ -127,6 +135,8 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
   /** Interrupts what runs, and closes everything. */
   close(): Promise<void>
 }
+
+const isInterruption = (error: unknown): boolean => typeof error === "object" && error !== null && "_tag" in error && error._tag === "RunInterrupted"
 
 interface Running {
   readonly handle: RunHandle<Pipeline.Any>
@@ -227,6 +237,32 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     return begin(pipeline, options, resumes).result
   }
 
+  const sweep = async (pipeline: Pipeline.Any, options: Sweep.SweepOptions<Pipeline.Any>): Promise<Sweep.SweepResult> => {
+    const { concurrency = 4, experiment, onRun, signal, stopOnFailure = false, tags } = options
+    const { id, runs } = await runPromise(Effect.flatMap(Hasher, (hasher) => Sweep.plan(pipeline, options, hasher)))
+    if (!(Number.isInteger(concurrency) && concurrency >= 1)) throw new InvalidInput({ what: "The sweep", issue: "concurrency must be a whole number from 1" })
+    const ended: Array<Sweep.SweptRun> = runs.map((run) => ({ ...run, status: "not begun" }))
+    let next = 0
+    let stopped = false
+    const one = async (at: number): Promise<void> => {
+      const { id: runId, params, seed } = runs[at]!
+      const swept = await begin(pipeline, { runId, params, seed, experiment, tags: { ...tags, sweep: id }, signal }, false).result.then(
+        (result): Sweep.SweptRun => ({ id: runId, params, seed, status: "completed", result }),
+        (error: unknown): Sweep.SweptRun => ({ id: runId, params, seed, status: "failed", error })
+      )
+      ended[at] = swept
+      if (swept.status === "failed" && (stopOnFailure || isInterruption(swept.error))) stopped = true
+      onRun?.(swept)
+    }
+    await Promise.all(Array.from({ length: Math.min(concurrency, runs.length) }, async () => {
+      while (next < runs.length && !stopped && signal?.aborted !== true) await one(next++)
+    }))
+    const interruption = ended.find((run) => run.status === "failed" && isInterruption(run.error))
+    if (interruption?.status === "failed") throw interruption.error
+    if (signal?.aborted === true && ended.some(({ status }) => status === "not begun")) throw new RunInterrupted({ runId: id, why: "its signal was aborted" })
+    return { id, runs: ended }
+  }
+
   const interrupt = async (why: string): Promise<void> => {
     const all = [...running]
     for (const one of all) one.cancel(why)
@@ -282,6 +318,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     },
     resume: (pipeline, id, options) => run(pipeline, { ...options, runId: id } as StartOptions<Pipeline.Any>, true) as never,
     fork: (pipeline, parent, options) => begin(pipeline, (options ?? {}) as StartOptions<Pipeline.Any>, false, parent).result as never,
+    sweep: (pipeline, options) => sweep(pipeline, options as unknown as Sweep.SweepOptions<Pipeline.Any>) as never,
     plan: (pipeline, ...[options]) =>
       runPromise(Effect.flatMap(Runner, (runner) => {
         const { params, signal: _, resume: __, ...rest } = (options ?? {}) as StartOptions<Pipeline.Any>

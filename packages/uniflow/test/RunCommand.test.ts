@@ -88,6 +88,54 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     expect((await project.run("fork", "a", "--run-id", "a")).stderr).toMatch(/^error: .*id of its parent/)
   })
 
+  it("sweep runs every combination, shares what is cached, and ends with a table and its id", async () => {
+    project.write("go", "")
+    const swept = await project.run("sweep", "digits", "--grid", "learningRate=0.5,0.25", "--repeats", "2", "--id", "s")
+    expect(swept.stderr).toBe("")
+    expect(swept.code).toBe(0)
+    expect(swept.stdout).toMatch(/✓ 4 {2}s-[0-9a-f]{12} {2}accuracy/)
+    expect(swept.stdout).toMatch(/run +learningRate +seed +accuracy/)
+    expect(swept.stdout).toMatch(/✓ 4 runs of digits in .* s\n/)
+    expect(loads()).toBe(1)
+    const listed = await project.run("experiment", "list", "--tag", "sweep=s", "-q")
+    expect(listed.stdout.trim().split("\n")).toHaveLength(4)
+    const again = await project.run("sweep", "digits", "--grid", "learningRate=0.5,0.25", "--repeats", "2", "--id", "s", "--json")
+    expect(jsonLines(again.stdout).at(-1)).toMatchObject({ _tag: "Result", sweep: "s", exitCode: 0, counts: { completed: 4, failed: 0, notBegun: 0 } })
+    const drawn = await project.run("sweep", "digits", "--random", "learningRate=log:0.01,1", "--count", "3", "-q")
+    expect(drawn.stdout.trim().split("\n")).toHaveLength(3)
+    for (const [args, message] of [
+      [["--grid", "rate=1"], "no such param"],
+      [["--grid", "learningRate=fast"], "learningRate"],
+      [["--random", "learningRate=normal:0,1"], "write it as uniform:0,1"],
+      [["--grid", "learningRate=1", "--param", "learningRate=2"], "in two ways"],
+      [["--grid", "learningRate=1", "--seeds", "a"], "--seeds must be whole numbers"]
+    ] as const) {
+      const refused = await project.run("sweep", "digits", ...args)
+      expect(refused).toMatchObject({ code: 2, stdout: "" })
+      expect(refused.stderr).toContain(message)
+    }
+  })
+
+  it("Ctrl-C stops a sweep, and the same one again goes on with what is missing", async () => {
+    const args = ["sweep", "digits", "--grid", "learningRate=0.5,0.25", "--concurrency", "1", "--id", "s"] as const
+    const started = project.start(...args)
+    await new Promise<void>((resolve) => {
+      const look = setInterval(async () => {
+        const { stdout } = await project.invoke("experiment", "list", "--json")
+        if (!stdout.includes("running")) return
+        clearInterval(look)
+        resolve()
+      }, 200)
+    })
+    started.child.kill("SIGINT")
+    const stopped = await started.ended
+    expect(stopped.code).toBe(130)
+    expect(stopped.stderr).toContain("The same command again goes on")
+    project.write("go", "")
+    expect((await project.run(...args)).code).toBe(0)
+    expect(loads()).toBe(1)
+  })
+
   it("Ctrl-C stops it gracefully with 130, tells how to resume, and resuming goes on from the checkpoint", async () => {
     const started = project.start("run", "digits", "--run-id", "cut", "--param", "learningRate=0.5")
     await started.says("waits")

@@ -21,6 +21,7 @@ import { chain, known } from "./chain.ts"
 import { cachedFrom, copyFrom, isWhole } from "./copyFrom.ts"
 import { type ComponentSources, define, type OwnComponents, ownComponents } from "./components.ts"
 import { type Bridge, ExecutionContext, services, StepSignal } from "./ExecutionContext.ts"
+import type { Flights } from "./Flights.ts"
 import { isGeneration, restored } from "./History.ts"
 import { invoke, timed } from "./invoke.ts"
 import { addressOf, encodeManifest, isThere, loadOutput, type ManifestItem } from "./manifest.ts"
@@ -61,6 +62,8 @@ export interface StepRunnerOptions {
   readonly ambience: StepAmbienceService
   /** Steps that an earlier attempt left unfinished, by address. */
   readonly left: ReadonlyMap<string, ActiveStep>
+  /** What is under way in all runs of this process. */
+  readonly flights: Flights
   /** The run that this one was forked from. */
   readonly parent: Parent | undefined
   /** Whether a step has failed, so that no further work is begun. */
@@ -124,11 +127,21 @@ export class StepRunner {
         ? Effect.succeed(unit)
         : step.definition.kind === "map"
         ? this.runMap(unit)
-        : this.options.permits.withPermit(this.execute(unit)))
+        : this.alone(unit, this.options.permits.withPermit(this.execute(unit))))
     return Effect.map(done, (record) => {
       this.resolved.set(step, { inputs, record })
       return record
     })
+  }
+
+  /** Executes what other runs of this process may want, too, once for all of them. */
+  private alone(unit: Unit, work: Effect.Effect<StepRecord, StepError, unknown>): Effect.Effect<StepRecord, StepError, unknown> {
+    const { cache } = unit.step.definition
+    const { kind } = unit.wanted.code
+    const { parent, rerun } = this.options
+    if (cache === undefined || rerun.has(unit.step.name) || parent?.without.has(unit.step.name) === true || (kind !== "explicit" && kind !== "deep")) return work
+    const taken = Effect.map(this.fromOtherRun(unit, { found: undefined, reasons: unit.reasons, mismatch: false }, cache), ({ record }) => record)
+    return this.options.flights.alone(`${unit.step.name}\n${unit.wanted.fingerprint}`, work, taken)
   }
 
   private ownOf(step: AnyStep): Effect.Effect<OwnComponents, StoreError | StepFailed<unknown>> {
@@ -316,7 +329,7 @@ export class StepRunner {
         // A map with a limit of its own is bounded by that one; any other shares the run's.
         const record = "seq" in decided
           ? decided
-          : yield* (definition.concurrency === undefined ? options.permits.withPermit(this.execute(decided)) : this.execute(decided))
+          : yield* this.alone(decided, definition.concurrency === undefined ? options.permits.withPermit(this.execute(decided)) : this.execute(decided))
         this.showActive(unit, begun, ++done, items.length)
         return record
       }).bind(this)

@@ -13,6 +13,7 @@ import { experiment } from "./commands/experiment.ts"
 import { fork } from "./commands/fork.ts"
 import { resume } from "./commands/resume.ts"
 import { run } from "./commands/run.ts"
+import { sweep } from "./commands/sweep.ts"
 import { cancel, explain, resolve, watch } from "./commands/runs.ts"
 import { completions, doctor, gc } from "./commands/store.ts"
 import type { Context } from "./Context.ts"
@@ -33,7 +34,7 @@ const settings = {
 const root: Command.Command.Any = Command.make("uniflow").pipe(
   Command.withDescription("Run resumable, tracked pipelines, and look at what they did."),
   Command.withSubcommands([
-    { group: "Run", commands: [run, resume, fork, watch, cancel, resolve] },
+    { group: "Run", commands: [run, resume, fork, sweep, watch, cancel, resolve] },
     { group: "Look", commands: [explain, experiment, artifact] },
     { group: "Keep", commands: [doctor, gc, completions(() => root)] }
   ]),
