@@ -1,7 +1,7 @@
 /**
  * UniFlow on this machine: a folder with a SQLite database and artifacts as files. The default, without any server.
  *
- * Opening is lazy: the folder and the database are made at the first use.
+ * Opening is lazy: the folder and the database are made by the first write, and whoever only reads makes nothing.
  */
 import process from "node:process"
 import { Runner, type StoreError, Uniflow } from "@uniflow/core"
