@@ -39,3 +39,7 @@ it("secrets are found in the middle of a long text", () => {
   expect(short(redactText(`${filler}.secret='abcdef' , "x-token" : 'abc'`, {}))).toBe(`….secret='[redacted]' , "x-token" : '[redacted]'`)
   expect(redactArguments([`${filler}--api-key=abcdefgh`], {}).map(short)).toEqual(["…--api-key=[redacted]"])
 })
+
+it("a secret that no URL can hold is found, too", () => {
+  expect(redactText("it is abcdefgh\ud800, or so", { MY_TOKEN: "abcdefgh\ud800" })).toBe("it is [redacted], or so")
+})

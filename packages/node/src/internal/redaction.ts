@@ -70,22 +70,25 @@ const isSecretVariable = (name: string): boolean => {
   return secret
 }
 
-/** The values that environment variables with secret names have at this moment, longest first. */
-const secretValues = (env: Readonly<Record<string, string | undefined>>): ReadonlyArray<string> =>
-  Object.keys(env)
-    .filter(isSecretVariable)
-    .flatMap((name) => {
-      const value = env[name]
-      if (value === undefined || value.length < shortestValue || isPlainUrl(value)) return []
-      const escaped = encodeURIComponent(value)
-      return escaped === value ? [value] : [value, escaped]
-    })
-    .sort((a, b) => b.length - a.length)
+/** The values in a text that environment variables with secret names have at this moment, longest first. */
+const secretValues = (text: string, env: Readonly<Record<string, string | undefined>>): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (const name in env) {
+    if (!isSecretVariable(name)) continue
+    const value = env[name]
+    // Most lines are short: there is nothing to look for in them.
+    if (value === undefined || value.length < shortestValue || value.length > text.length || isPlainUrl(value)) continue
+    if (text.includes(value)) found.push(value)
+    const escaped = encodeURIComponent(value.toWellFormed())
+    if (escaped !== value && text.includes(escaped)) found.push(escaped)
+  }
+  return found.sort((a, b) => b.length - a.length)
+}
 
 /** A text without the secrets that can be known in it. */
 export const redactText = (text: string, env: Readonly<Record<string, string | undefined>>): string => {
   let result = text
-  for (const value of secretValues(env)) result = result.replaceAll(value, redacted)
+  for (const value of secretValues(text, env)) result = result.replaceAll(value, redacted)
   return result
     .replace(tokens, redacted)
     .replace(urlCredentials, `$1${redacted}@`)
