@@ -210,6 +210,7 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     const shown = (await project.invoke("experiment", "show", "dead")).stdout
     expect(shown).toContain("dead  digits  crashed")
     expect(shown).toContain("uniflow resume dead")
+    expect(await project.invoke("cancel", "dead")).toMatchObject({ code: 2, stderr: expect.stringContaining("its process is dead") })
     // The record itself changes when somebody takes the run.
     expect(JSON.parse((await project.invoke("experiment", "show", "dead", "--json")).stdout)).toMatchObject({ status: "running" })
     project.write("go", "")
