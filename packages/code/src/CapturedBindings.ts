@@ -7,35 +7,17 @@
  * function that cannot be found may use nothing but globals.
  */
 import { readFileSync } from "node:fs"
-import { basename, dirname, resolve } from "node:path"
-import { child, isFunction, list, nameOf, type Node, unwrap } from "./internal/ast.ts"
-import type { Frame } from "./internal/frames.ts"
+import { dirname, resolve } from "node:path"
+import { child, isFunction, list, type Node } from "./internal/ast.ts"
+import { bindingOf, type Call, callAt, declaredFunction, type Module, type Question } from "./internal/calls.ts"
+import { firstCaptured } from "./internal/captures.ts"
 import { resolveSource } from "./internal/imports.ts"
 import type { Parser } from "./internal/parsing.ts"
-import { readScopes, type Scope, type Scopes } from "./internal/scopes.ts"
+import { readScopes, type Scopes } from "./internal/scopes.ts"
 import { isCompiledFrom, type Structure, structureOf } from "./internal/structure.ts"
-
-/** What is asked: functions, and where the step that has them was made. */
-export interface Question {
-  readonly step: string
-  readonly functions: ReadonlyArray<Function>
-  readonly frames: ReadonlyArray<Frame>
-  /** Whether a file lies in a bundler's folder, where modules are wrapped in functions. */
-  readonly isBundle: (path: string) => boolean
-}
-
-/** A module that was read. */
-interface Module {
-  readonly path: string
-  readonly source: string
-  readonly program: Node
-  readonly scopes: Scopes
-}
 
 /** More modules than this are not searched for one function. */
 const mostModules = 40
-
-const optionNames = new Set(["run", "when", "over", "key", "files"])
 
 const globals = new Set(["arguments", "require", "module", "exports", "__filename", "__dirname", "undefined", "__name"])
 
@@ -114,68 +96,6 @@ const outsideIn = ({ scopes }: OwnFunction): string | undefined => {
   return undefined
 }
 
-/** A call that makes a step, with the options that hold its functions. */
-interface Call {
-  readonly module: Module
-  readonly options: ReadonlyMap<string, Node>
-}
-
-const optionsOf = (call: Node): ReadonlyMap<string, Node> => {
-  const options = new Map<string, Node>()
-  for (const argument of list(call, "arguments")) {
-    if (unwrap(argument).type !== "ObjectExpression") continue
-    for (const property of list(unwrap(argument), "properties")) {
-      const key = child(property, "key")
-      const name = nameOf(key) ?? (typeof key?.["value"] === "string" ? key["value"] : undefined)
-      if (name === undefined || property["computed"] === true || !optionNames.has(name)) continue
-      const value = property.type === "ObjectMethod" ? property : child(property, "value")
-      if (value !== undefined) options.set(name, unwrap(value))
-    }
-  }
-  return options
-}
-
-/** The call at the stack's first frame: the innermost one whose callee holds the position. */
-const callAt = ({ frames, isBundle, step }: Question, open: (path: string, bundle: boolean) => Module | undefined): Call | undefined => {
-  const frame = frames[0]
-  const module = frame === undefined ? undefined : open(frame.path, isBundle(frame.path))
-  if (frame === undefined || module === undefined) return undefined
-  const position = positionOf(module.source, frame)
-  const calls = callsIn(module.program).filter((call) => optionsOf(call).has("run") && isNamed(call, step))
-  const at = calls.filter((call) => call.start <= position && position <= child(call, "callee")!.end)
-    .sort((a, b) => (a.end - a.start) - (b.end - b.start))[0]
-  // A position that was mapped back through a compiler may be that of the line only.
-  const onLine = calls.filter((call) => call.loc.start.line === frame.line)
-  const call = at ?? (onLine.length === 1 ? onLine[0] : undefined)
-  return call === undefined ? undefined : { module, options: optionsOf(call) }
-}
-
-/** Whether a call may be the one that made a step of that name. */
-const isNamed = (call: Node, step: string): boolean => {
-  const name = list(call, "arguments")[0]
-  return name?.type !== "StringLiteral" || name["value"] === step
-}
-
-const positionOf = (source: string, { column, line }: Frame): number => {
-  let start = 0
-  for (let at = 1; at < line; at++) start = source.indexOf("\n", start) + 1
-  return start + column
-}
-
-const callsIn = (root: Node): ReadonlyArray<Node> => {
-  const calls: Array<Node> = []
-  const waiting: Array<unknown> = [root]
-  for (let value = waiting.pop(); waiting.length > 0 || value !== undefined; value = waiting.pop()) {
-    if (Array.isArray(value)) waiting.push(...value)
-    else if (typeof value === "object" && value !== null && "type" in value) {
-      const node = value as Node
-      if (node.type === "CallExpression") calls.push(node)
-      for (const field of Object.keys(node)) if (field !== "loc" && typeof node[field] === "object" && node[field] !== null) waiting.push(node[field])
-    }
-  }
-  return calls
-}
-
 const importsOf = ({ program }: Module): ReadonlyArray<string> =>
   list(program, "body").flatMap((node) => {
     const from = /^(?:Import|Export)/.test(node.type) ? child(node, "source")?.["value"] : undefined
@@ -221,67 +141,3 @@ const isAlike = (a: Node, b: Node): boolean =>
   (a.type === "ArrowFunctionExpression") === (b.type === "ArrowFunctionExpression")
   && Boolean(a["async"]) === Boolean(b["async"]) && Boolean(a["generator"]) === Boolean(b["generator"])
   && list(a, "params").length === list(b, "params").length
-
-const bindingOf = (node: Node, { scopes }: Module) => {
-  const use = scopes.references.get(node)
-  return use === undefined ? undefined : scopes.resolve(use.name, use.scope)
-}
-
-/** The function that a name stands for, where it was declared as one in this module. */
-const declaredFunction = (node: Node, module: Module): Node | undefined => {
-  const binding = node.type === "Identifier" ? bindingOf(node, module) : undefined
-  if (binding === undefined || binding.assigned) return undefined
-  if (binding.kind === "function") return binding.node
-  const value = binding.node.type === "VariableDeclarator" ? child(binding.node, "init") : undefined
-  return value !== undefined && isFunction(unwrap(value)) ? unwrap(value) : undefined
-}
-
-const lineOf = (node: Node, { path }: Module): string => `${basename(path)}:${node.loc.start.line}`
-
-/** The function whose `this` a scope sees; undefined at the top of a module. */
-const holderOfThis = (scope: Scope | undefined): Node | undefined => {
-  for (let at = scope; at !== undefined; at = at.parent) {
-    const { type } = at.node
-    if ((isFunction(at.node) && type !== "ArrowFunctionExpression") || /^Class(?:Private|Accessor)?Property$|^StaticBlock$/.test(type)) return at.node
-  }
-  return undefined
-}
-
-const firstCaptured = (nodes: ReadonlyArray<Node>, module: Module): string | undefined => {
-  for (const node of nodes) {
-    const captured = capturedBy(node, module)
-    if (captured !== undefined) return captured
-  }
-  return undefined
-}
-
-const isInside = (node: Node, root: Node): boolean => node.start >= root.start && node.end <= root.end
-
-/** What a function or an expression takes from where it stands and the sources do not show, in a sentence. */
-const capturedBy = (root: Node, module: Module): string | undefined => {
-  const { scopes } = module
-  for (const { name, node, scope } of scopes.references.values()) {
-    if (!isInside(node, root)) continue
-    if (name === "this" || name === "super" || name === "new.target" || name === "arguments") {
-      const holder = holderOfThis(scope)
-      if (holder !== undefined && !isInside(holder, root)) {
-        return `it uses \`${name}\` of the function around it (${lineOf(node, module)})`
-      }
-      continue
-    }
-    const binding = scopes.resolve(name, scope)
-    if (binding === undefined) {
-      if (name === "eval") return `it uses \`eval\` (${lineOf(node, module)}), and what that reads cannot be seen`
-      continue
-    }
-    if (binding.node === root || isInside(binding.scope.node, root)) continue
-    if (!binding.scope.once) {
-      const what = binding.scope.loop ? "a variable of a loop" : "a binding of an enclosing function"
-      return `it captures \`${name}\`, ${what} (${lineOf(node, module)})`
-    }
-    if (binding.assigned && binding.kind !== "import") {
-      return `it uses \`${name}\`, a variable that is assigned more than once (${lineOf(node, module)})`
-    }
-  }
-  return undefined
-}

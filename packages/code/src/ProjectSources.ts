@@ -18,7 +18,7 @@ import { lockfiles } from "./WorkspaceRoot.ts"
 
 /** What the sources of a folder come to. */
 export type Sources =
-  | { readonly _tag: "Known"; readonly digest: string; readonly files: number; readonly changed: string | undefined }
+  | { readonly _tag: "Known"; readonly digest: string; readonly files: number; readonly changed: string | undefined; readonly paths: ReadonlyArray<string> }
   | { readonly _tag: "Unknown"; readonly why: string }
 
 export interface ProjectSourcesOptions {
@@ -50,7 +50,7 @@ interface Found {
 const isDeclaration = (name: string): boolean => /\.d\.[cm]?ts$/.test(name)
 
 const isSource = (name: string): boolean =>
-  (sourceExtensions.has(extname(name)) && !isDeclaration(name)) || name === "package.json" || name === "BUILD_ID" || lockfiles.includes(name)
+  (sourceExtensions.has(extname(name)) && !isDeclaration(name)) || name === "package.json" || /^[jt]sconfig(?:\..*)?\.json$/.test(name) || name === "BUILD_ID" || lockfiles.includes(name)
 
 const stat = (path: string): BigIntStats | undefined => {
   try {
@@ -110,6 +110,12 @@ const sha256 = (content: Buffer | string): string => createHash("sha256").update
 
 const isChanged = ({ ctimeMs, mtimeMs }: BigIntStats, sinceMs: number): boolean => Number(mtimeMs) > sinceMs || Number(ctimeMs) > sinceMs
 
+/** The digest of a file, known by its stamp; undefined where it cannot be read. */
+export const digestOf = (path: string, stamps: FileStamps): string | undefined => {
+  const stats = stat(path)
+  return stats === undefined ? undefined : noteOf({ path, stats }, stamps)?.[0]
+}
+
 /** What is noted of a source file: its digest, and what it imports that is no source by itself. */
 const noteOf = ({ path, stats }: Found, stamps: FileStamps): ReadonlyArray<string> | undefined => {
   const noted = stamps.get(path, stats)
@@ -147,7 +153,7 @@ export const ofModule = (path: string, { begunAtMs }: Pick<ProjectSourcesOptions
         if (!paths.includes(imported)) paths.push(imported)
       }
     }
-    return { _tag: "Known", digest: sha256(lines.sort().join("\n")), files: lines.length, changed }
+    return { _tag: "Known", digest: sha256(lines.sort().join("\n")), files: lines.length, changed, paths }
   })
 
 const digest = Effect.fnUntraced(function*(root: string, files: ReadonlyArray<Found>, { begunAtMs, stamps }: ProjectSourcesOptions): Effect.fn.Return<Sources> {
@@ -170,5 +176,5 @@ const digest = Effect.fnUntraced(function*(root: string, files: ReadonlyArray<Fo
     if (index % sliceFiles === sliceFiles - 1) yield* Effect.yieldNow
   }
   stamps.save()
-  return { _tag: "Known", digest: sha256(lines.sort().join("\n")), files: lines.length, changed }
+  return { _tag: "Known", digest: sha256(lines.sort().join("\n")), files: lines.length, changed, paths: [...known] }
 })

@@ -1,4 +1,5 @@
 export * as CapturedBindings from "./CapturedBindings.ts"
+export * as DeepCodeVersion from "./DeepCodeVersion.ts"
 export * as FileStamps from "./FileStamps.ts"
 export * as ProjectSources from "./ProjectSources.ts"
 export * as ShallowCodeVersion from "./ShallowCodeVersion.ts"

@@ -25,7 +25,7 @@ const write = (path: string, content: string) => {
 
 /** The codes that another process sees for the steps of a module of the project. */
 const codes = (path: string, options: { readonly env?: Record<string, string> } = {}): Record<string, Code> => {
-  const { stderr, stdout } = spawnSync(process.execPath, ["--conditions=uniflow-source", program, join(project, path)], {
+  const { stderr, stdout } = spawnSync(process.execPath, ["--conditions=uniflow-source", program, join(project, path), "shallow"], {
     encoding: "utf8",
     env: { ...process.env, ...options.env }
   })

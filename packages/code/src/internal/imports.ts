@@ -15,6 +15,9 @@ const pattern =
 const specifiersIn = (source: string): ReadonlySet<string> =>
   new Set(Array.from(source.matchAll(pattern), ([, , written]) => written!.replace(/[?#].*$/, (rest, at: number) => at === 0 ? rest : "")))
 
+/** The relative paths that a source file imports. */
+export const relativeSpecifiers = (source: string): ReadonlyArray<string> => [...specifiersIn(source)].filter((specifier) => specifier.startsWith("."))
+
 /** The files that a source file imports by a relative path, sources and others. */
 export const importedFiles = (path: string, source: string): ReadonlyArray<string> =>
   [...specifiersIn(source)].flatMap((specifier) => {

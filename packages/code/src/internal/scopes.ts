@@ -8,7 +8,7 @@
 import { child, childrenOf, isFunction, isLoop, isPlainName, list, nameOf, type Node, unwrap } from "./ast.ts"
 
 /** A declared name. */
-interface Binding {
+export interface Binding {
   readonly name: string
   readonly scope: Scope
   readonly kind: "import" | "constant" | "variable" | "function" | "class" | "parameter"
@@ -45,6 +45,8 @@ export interface Scopes {
   readonly root: Scope
   /** Every use of a name, by its node. */
   readonly references: ReadonlyMap<Node, Reference>
+  /** What a name declares where it is declared, parameters aside (those are references to themselves). */
+  readonly declarations: ReadonlyMap<Node, Binding>
   /** Each function with the scope that it stands in. */
   readonly functions: ReadonlyMap<Node, Scope>
   readonly resolve: (name: string, scope: Scope) => Binding | undefined
@@ -96,6 +98,7 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
   const references = new Map<Node, Reference>()
   const assignments: Array<Reference> = []
   const functions = new Map<Node, Scope>()
+  const declarations = new Map<Node, Binding>()
 
   const open = (node: Node, parent: Scope | undefined, of: Partial<Pick<Scope, "once" | "takesVar" | "loop" | "wrapped">> = {}): Scope => ({
     node,
@@ -107,11 +110,13 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
     bindings: new Map()
   })
 
-  const declare = (scope: Scope, name: string, kind: Binding["kind"], node: Node, from?: string) => {
+  const declare = (scope: Scope, name: string, kind: Binding["kind"], node: Node, at: Node | undefined, from?: string) => {
     const known = scope.bindings.get(name)
     // A second `var`, or a parameter's name declared again, is one variable with two values.
     if (known !== undefined) known.assigned = true
-    else scope.bindings.set(name, { name, scope, kind, node, from, assigned: false })
+    const binding = known ?? { name, scope, kind, node, from, assigned: false }
+    scope.bindings.set(name, binding)
+    if (at !== undefined) declarations.set(at, binding)
   }
 
   const holderOfVar = (scope: Scope): Scope => scope.takesVar || scope.parent === undefined ? scope : holderOfVar(scope.parent)
@@ -125,9 +130,9 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
     const own = nameOf(child(node, "id"))
     // The name of a function expression is seen by itself alone.
     const outer = node.type === "FunctionExpression" && own !== undefined ? open(node, scope) : scope
-    if (outer !== scope) declare(outer, own!, "function", node)
+    if (outer !== scope) declare(outer, own!, "function", node, child(node, "id"))
     const inner = open(node, outer, { once, takesVar: true, loop: false, wrapped: wraps || scope.wrapped })
-    for (const parameter of list(node, "params")) for (const [name, at] of namesIn(parameter)) declare(inner, name, "parameter", at)
+    for (const parameter of list(node, "params")) for (const [name, at] of namesIn(parameter)) declare(inner, name, "parameter", at, undefined)
     for (const [field, each] of childrenOf(node)) {
       if (field === "id" || (field === "key" && node["computed"] !== true)) continue
       if (field === "body" && each.type === "BlockStatement") visitChildren(each, inner)
@@ -142,7 +147,7 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
   const visit = (node: Node, scope: Scope, parent: Node | undefined, field: string): void => {
     if (isFunction(node)) {
       const name = nameOf(child(node, "id"))
-      if (node.type === "FunctionDeclaration" && name !== undefined) declare(scope, name, "function", node)
+      if (node.type === "FunctionDeclaration" && name !== undefined) declare(scope, name, "function", node, child(node, "id"))
       const isCalledHere = parent?.type === "CallExpression" && field === "callee" && node["generator"] !== true
       const wraps = bundle && !scope.wrapped && (isModuleWrapper(parent, field) || isMethodWrapper(node))
       return visitFunction(node, scope, scope.once && (isCalledHere || wraps), wraps)
@@ -168,7 +173,7 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
         const from = child(node, "source")?.["value"]
         for (const specifier of list(node, "specifiers")) {
           const name = nameOf(child(specifier, "local"))
-          if (name !== undefined) declare(scope, name, "import", specifier, typeof from === "string" ? from : undefined)
+          if (name !== undefined) declare(scope, name, "import", specifier, undefined, typeof from === "string" ? from : undefined)
         }
         return
       }
@@ -184,7 +189,7 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
         for (const declarator of list(node, "declarations")) {
           const target = child(declarator, "id")
           if (target === undefined) continue
-          for (const [name] of namesIn(target)) declare(holder, name, kind, declarator)
+          for (const [name, at] of namesIn(target)) declare(holder, name, kind, declarator, at)
           visitDefaults(target, scope)
           const value = child(declarator, "init")
           if (value !== undefined) visit(value, scope, declarator, "init")
@@ -194,9 +199,9 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
       case "ClassDeclaration":
       case "ClassExpression": {
         const name = nameOf(child(node, "id"))
-        if (name !== undefined && node.type === "ClassDeclaration") declare(scope, name, "class", node)
+        if (name !== undefined && node.type === "ClassDeclaration") declare(scope, name, "class", node, child(node, "id"))
         const inner = open(node, scope)
-        if (name !== undefined && node.type === "ClassExpression") declare(inner, name, "class", node)
+        if (name !== undefined && node.type === "ClassExpression") declare(inner, name, "class", node, child(node, "id"))
         for (const [at, each] of childrenOf(node)) {
           if (at === "body") visitChildren(each, inner)
           else if (at !== "id") visit(each, inner, node, at)
@@ -217,10 +222,10 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
       case "TSModuleDeclaration":
       case "TSImportEqualsDeclaration": {
         const name = nameOf(child(node, "id"))
-        if (name !== undefined && !scope.bindings.has(name)) declare(scope, name, "constant", node)
+        if (name !== undefined && !scope.bindings.has(name)) declare(scope, name, "constant", node, child(node, "id"))
         const inner = open(node, scope, { takesVar: true })
         if (node.type === "TSEnumDeclaration") {
-          for (const member of list(child(node, "body") ?? node, "members")) declare(inner, nameOf(child(member, "id")) ?? "", "constant", member)
+          for (const member of list(child(node, "body") ?? node, "members")) declare(inner, nameOf(child(member, "id")) ?? "", "constant", member, child(member, "id"))
         }
         for (const [at, each] of childrenOf(node)) if (at !== "id") visit(each, inner, node, at)
         return
@@ -240,7 +245,7 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
         const inner = open(node, scope)
         const target = child(node, "param")
         if (target !== undefined) {
-          for (const [name] of namesIn(target)) declare(inner, name, "constant", node)
+          for (const [name, at] of namesIn(target)) declare(inner, name, "constant", node, at)
           visitDefaults(target, inner)
         }
         return visitChildren(child(node, "body")!, inner)
@@ -297,5 +302,5 @@ export const readScopes = (program: Node, bundle = false): Scopes => {
     const binding = resolve(name, scope)
     if (binding !== undefined) binding.assigned = true
   }
-  return { root, references, functions, resolve }
+  return { root, references, declarations, functions, resolve }
 }

@@ -1,15 +1,16 @@
-// Imports a module and prints the code of each step in its export `steps`: <module>
+// Imports a module and prints the code of each step in its export `steps`: <module> [shallow | <file for what is found>]
 import { CodeVersion, type CodeSubject } from "@uniflow/core"
 import { Effect } from "effect"
 import { pathToFileURL } from "node:url"
-import { ShallowCodeVersion } from "../../src/index.ts"
+import { DeepCodeVersion, ShallowCodeVersion } from "../../src/index.ts"
 
 interface Made {
   readonly name: string
   readonly definition: { readonly run: Function; readonly when?: Function; readonly key?: Function; readonly files?: Function; readonly definedAt: string }
 }
 
-const { steps } = await import(pathToFileURL(process.argv[2]!).href) as { readonly steps: ReadonlyArray<Made> }
+const [, , module, how] = process.argv
+const { steps } = await import(pathToFileURL(module!).href) as { readonly steps: ReadonlyArray<Made> }
 const program = Effect.gen(function*() {
   const service = yield* CodeVersion
   const codes: Record<string, unknown> = {}
@@ -20,4 +21,5 @@ const program = Effect.gen(function*() {
   }
   return codes
 })
-console.log(JSON.stringify(await Effect.runPromise(Effect.provide(program, ShallowCodeVersion.layer()))))
+const layer = how === "shallow" ? ShallowCodeVersion.layer() : DeepCodeVersion.layer({ reachedFile: how })
+console.log(JSON.stringify(await Effect.runPromise(Effect.provide(program, layer))))

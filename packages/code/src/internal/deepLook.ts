@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto"
+import process from "node:process"
+import type { CodeSubject } from "@uniflow/core"
+import type { FileStamps } from "../FileStamps.ts"
+import * as ProjectSources from "../ProjectSources.ts"
+import { bindingOf, callAt, declaredFunction } from "./calls.ts"
+import { firstCaptured } from "./captures.ts"
+import type { Frame } from "./frames.ts"
+import type { ModuleItems } from "./moduleItems.ts"
+import type { Parser } from "./parsing.ts"
+import type { Place } from "./place.ts"
+import * as Project from "./project.ts"
+import { type Reached, reach } from "./reach.ts"
+import type { ReachedCache } from "./reachedCache.ts"
+
+/** What is looked at: a step, and the sources of the project that it belongs to. */
+export interface Look {
+  readonly subject: CodeSubject
+  readonly texts: ReadonlyArray<string>
+  readonly frames: ReadonlyArray<Frame>
+  readonly place: Place
+  readonly digest: string
+  readonly paths: ReadonlyArray<string>
+}
+
+/** After so much work, in milliseconds, answers are kept at once, and not only when everything ends. */
+const worthKeepingMs = 50
+
+/** Finds what steps reach; keeps what it read for the same sources. */
+export const make = (stamps: FileStamps, cache: ReachedCache) => {
+  const parsed = new Map<string, { readonly stamp: string; readonly module: ModuleItems | undefined }>()
+  let project: { readonly digest: string; readonly path: string; readonly read: Project.Project } | undefined
+  let checked: { readonly digest: string; readonly files: Map<string, string | undefined> } | undefined
+
+  const digestOf = (look: Look, path: string): string | undefined => {
+    if (checked?.digest !== look.digest) checked = { digest: look.digest, files: new Map() }
+    const known = checked.files.get(path)
+    if (known !== undefined) return known
+    const digest = ProjectSources.digestOf(path, stamps)
+    checked.files.set(path, digest)
+    return digest
+  }
+
+  const keyOf = ({ digest, frames, place, subject, texts }: Look): string =>
+    createHash("sha256").update(JSON.stringify([place, digest, subject.step, frames[0], texts, process.execArgv, process.env["NODE_OPTIONS"], process.env["VITEST"]])).digest("hex")
+
+  /** What was found before, where nothing has changed since. */
+  const known = (look: Look): Reached | undefined => {
+    const found = cache.get(keyOf(look))
+    if (found === undefined || found.project !== look.digest) return undefined
+    return found.reads.every(([path, digest]) => digestOf(look, path) === digest) ? found.reached : undefined
+  }
+
+  const find = (look: Look, parser: Parser): Reached => {
+    const begun = performance.now()
+    const { digest, place } = look
+    if (project?.digest !== digest || project.path !== place.path) project = { digest, path: place.path, read: Project.make(parser, place.path, parsed) }
+    const reached = startsOf(look, project.read)
+    cache.set(keyOf(look), {
+      project: digest,
+      reads: project.read.reads().flatMap((path) => {
+        const digest = digestOf(look, path)
+        return digest === undefined ? [] : [[path, digest] as const]
+      }),
+      reached
+    })
+    if (performance.now() - begun > worthKeepingMs) cache.save()
+    return reached
+  }
+
+  return { known, find }
+}
+
+const unseen = (why: string): Reached => ({ kind: "unseen", why })
+
+const startsOf = ({ frames, paths, place, subject }: Look, project: Project.Project): Reached => {
+  const [first] = frames
+  if (first === undefined) return unseen("the file that made it is not known")
+  const frame = project.frameOf(first)
+  const module = project.open(frame.path)
+  const found = callAt({ step: subject.step, functions: subject.functions, frames: [frame], isBundle: () => false }, () => module)
+  if (module === undefined || found === undefined) return unseen("the call that made it was not found in its file")
+  if (found.spreads) return unseen("its options are put together from others")
+  const starts = [...found.options].filter(([name]) => name !== "over")
+  if (starts.length !== subject.functions.length) return unseen("its functions do not all stand in the call that made it")
+  const nodes = starts.map(([name, node]) => {
+    const binding = bindingOf(node, module)
+    const local = binding === undefined || binding.scope === module.scopes.root ? undefined : declaredFunction(node, module)
+    return { name: `${name} of ${subject.step}`, node: local ?? node }
+  })
+  const captured = firstCaptured(nodes.map(({ node }) => node), module)
+  if (captured !== undefined) return { kind: "refused", why: captured }
+  return reach(project, place.kind === "module" ? place.path.replace(/[\\/][^\\/]*$/, "") : place.path, paths, module, nodes)
+}

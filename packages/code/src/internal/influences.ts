@@ -1,0 +1,163 @@
+/**
+ * What changes a value that a step reaches, without being reached from it: statements that fill a table or register a
+ * handler, in whichever file of the project they stand, and whoever calls a function that does so.
+ */
+import { basename, extname } from "node:path"
+import { child, isFunction, list, nameOf, type Node, unwrap } from "./ast.ts"
+import { sourceExtensions } from "./imports.ts"
+import type { Item, ModuleItems } from "./moduleItems.ts"
+import { type Changed, isHarmlessMethod, type Mutation, ownPackages } from "./mutations.ts"
+import type { Found, Project } from "./project.ts"
+
+export interface Influence {
+  readonly module: ModuleItems
+  readonly item: Item
+}
+
+type Items = Extract<Found, { readonly kind: "items" }>
+
+/** What a declaration's value is, as far as it decides whether a call changes it. */
+const valueOf = (item: Item): Node | undefined => {
+  if (item.node.type !== "VariableDeclarator") return item.node
+  const init = child(item.node, "init")
+  const value = init === undefined ? undefined : unwrap(init)
+  return value?.type === "AwaitExpression" ? unwrap(child(value, "argument")!) : value
+}
+
+const isClass = (node: Node): boolean => node.type === "ClassDeclaration" || node.type === "ClassExpression"
+
+const isFixed = (node: Node): boolean =>
+  isFunction(node) || /^(?:String|Numeric|Boolean|Null|BigInt|RegExp)Literal$|^TemplateLiteral$|^TSEnumDeclaration$|^UnaryExpression$|^BinaryExpression$/.test(node.type)
+
+const functionIn = (value: Node, method: string): Node | undefined => {
+  for (const property of value.type === "ObjectExpression" ? list(value, "properties") : list(child(value, "body") ?? value, "body")) {
+    if (nameOf(child(property, "key")) !== method || property["computed"] === true) continue
+    if (isFunction(property)) return property
+    const inner = child(property, "value")
+    return inner !== undefined && isFunction(unwrap(inner)) ? unwrap(inner) : undefined
+  }
+  return undefined
+}
+
+/** Looks for influences in a project's files, given by their paths. */
+export const make = (project: Project, files: ReadonlyArray<string>) => {
+  const sources = files.filter((path) => sourceExtensions.has(extname(path)))
+
+  const rootBinding = (module: ModuleItems, callee: Node): Found | "global" | undefined => {
+    let root = unwrap(callee)
+    while (root.type === "MemberExpression" || root.type === "CallExpression") root = unwrap((child(root, "object") ?? child(root, "callee"))!)
+    const use = module.scopes.references.get(root)
+    if (use === undefined) return undefined
+    const binding = module.scopes.resolve(use.name, use.scope)
+    if (binding === undefined) return "global"
+    if (binding.kind === "import" && binding.from !== undefined && ownPackages.test(binding.from)) return { kind: "runtime", name: binding.from }
+    return binding.scope === module.scopes.root ? project.local(module, binding.name) : undefined
+  }
+
+  /** Whether a function changes the parameter at a position, itself or through those that it hands it to. */
+  const changesParameter = (module: ModuleItems, node: Node, index: number, depth = 0): boolean => {
+    const mutations = project.mutations(module)
+    if (mutations.parameters.get(node)?.has(index) === true || depth > 6) return true
+    return (mutations.passes.get(node) ?? []).some((pass) => pass.parameter === index && calleeChanges(module, pass.callee, pass.index, false, depth + 1))
+  }
+
+  const calleeChanges = (module: ModuleItems, callee: Changed | undefined, index: number, otherwise: boolean, depth: number): boolean => {
+    if (callee === undefined || callee.kind === "global") return otherwise
+    const found = project.changed(module, callee)
+    if (found.kind !== "items") return otherwise
+    return found.items.some((item) => {
+      const value = valueOf(item)
+      return value !== undefined && isFunction(value) ? changesParameter(found.module, value, index, depth) : otherwise
+    })
+  }
+
+  const counts = (mutation: Mutation, by: ModuleItems, { items, module }: Items): boolean => {
+    const { how } = mutation
+    if (how.kind === "assigned") return true
+    if (how.kind === "method" && isHarmlessMethod(how.method)) return false
+    const value = items.length === 1 ? valueOf(items[0]!) : undefined
+    if (value === undefined) return true
+    if (isFixed(value)) return false
+    if (how.kind === "argument") return !isClass(value) && calleeChanges(by, how.callee, how.index, mutation.atLoad, 0)
+    if (isClass(value)) {
+      return list(child(value, "body") ?? value, "body").some((member) => member.type === "StaticBlock" || (member["static"] === true && !isFunction(member)))
+    }
+    if (value.type === "ObjectExpression") {
+      const method = functionIn(value, how.method)
+      return method === undefined || project.mutations(module).changesThis.has(method)
+    }
+    if (value.type === "NewExpression" || value.type === "CallExpression") {
+      const root = rootBinding(module, child(value, "callee")!)
+      // What a package made: what a module does to it as it is loaded counts, not each use.
+      if (root === "global") return true
+      if (root?.kind === "package" || root?.kind === "runtime") return mutation.atLoad && mutation.item.runs
+      if (root?.kind === "items" && value.type === "NewExpression" && root.items.length === 1) {
+        const made = valueOf(root.items[0]!)
+        const method = made === undefined || !isClass(made) || child(made, "superClass") !== undefined ? undefined : functionIn(made, how.method)
+        if (method !== undefined) return project.mutations(root.module).changesThis.has(method)
+      }
+    }
+    return true
+  }
+
+  /** Files in which something may be called by one of these names. */
+  const mentioning = (module: ModuleItems, names: ReadonlyArray<string>): ReadonlyArray<string> => {
+    const words = new Set(names)
+    for (const [name, known] of module.exports) if ("local" in known && names.includes(known.local)) words.add(name)
+    // A default import has any name; what it is imported from has not.
+    if (words.has("default") || [...module.exports].some(([name, known]) => name === "default" && "local" in known && names.includes(known.local))) words.add(basename(module.path, extname(module.path)))
+    return [...new Set([module.path, ...sources])].filter((path) => [...words].some((word) => project.textOf(path)?.includes(word) === true))
+  }
+
+  const isSame = (found: Found, { items, module }: Items): boolean => found.kind === "items" && found.module === module && found.items.some((item) => items.includes(item))
+
+  /** Declarations and statements that change what a name stands for. */
+  const changing = (target: Items): ReadonlyArray<Influence> => {
+    const value = target.items.length === 1 ? valueOf(target.items[0]!) : undefined
+    const assignable = value !== undefined && isFixed(value)
+    // Primitives cannot be changed, and are what most constants are.
+    if (assignable && !isFunction(value) && target.items[0]!.node.type === "VariableDeclarator") return []
+    return mentioning(target.module, target.items.flatMap(({ names }) => names)).flatMap((path) => {
+      const module = project.open(path)
+      if (module === undefined) return []
+      const found = project.mutations(module).all.filter((mutation) =>
+        mutation.target.kind !== "global" && !target.items.includes(mutation.item) && isSame(project.changed(module, mutation.target), target) && counts(mutation, module, target))
+      return [...new Set(found.map(({ item }) => item))].map((item) => ({ module, item }))
+    })
+  }
+
+  /** Declarations and statements that mention a function. */
+  const using = (module: ModuleItems, item: Item): ReadonlyArray<Influence> => {
+    const target: Items = { kind: "items", module, name: item.name, items: [item] }
+    return mentioning(module, item.names).flatMap((path) => {
+      const other = project.open(path)
+      if (other === undefined) return []
+      return other.items.filter((each) =>
+        each !== item && other.print(each).pieces.some((piece) => typeof piece !== "string" && piece.kind !== "place" && isSame(project.find(other, piece), target)))
+        .map((each) => ({ module: other, item: each }))
+    })
+  }
+
+  /** Statements of a module that change something global, or a package, as it is loaded. */
+  const global = (path: string, isReached: (name: string) => boolean): ReadonlyArray<Influence> => {
+    if (!/\b(?:globalThis|global|prototype|process\.env|Object\.(?:assign|define|setProto)|Reflect\.)|^(?:await )?[\w$]+(?:\.[\w$]+)+\(/m.test(project.textOf(path) ?? "")) return []
+    const module = project.open(path)
+    if (module === undefined) return []
+    const found = project.mutations(module).all.filter(({ atLoad, how, item, target }) => {
+      if (!atLoad || !item.runs) return false
+      if (target.kind === "global") return how.kind === "assigned" && !/^(?:module|exports)\b/.test(target.name)
+      if (target.kind !== "import" || ownPackages.test(target.specifier) || (how.kind === "method" && isHarmlessMethod(how.method))) return false
+      const at = project.changed(module, target)
+      return at.kind === "package" && isReached(at.package.name)
+    })
+    return [...new Set(found.map(({ item }) => item))].map((item) => ({ module, item }))
+  }
+
+  return { changing, using, global }
+}
+
+/** Whether a declaration is a function, which does something only where it is called. */
+export const isCallable = (item: Item): boolean => {
+  const value = item.runs ? undefined : valueOf(item)
+  return value !== undefined && isFunction(value)
+}

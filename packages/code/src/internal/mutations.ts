@@ -1,0 +1,232 @@
+/**
+ * Which declarations of a module change the value of others: `table.push(1)`, `config.rate = 2`, `register(table)`.
+ *
+ * A step that reaches `table` reaches what fills it, wherever that stands. Reading a value does not count, nor does a
+ * call of a method that is known to change nothing; where it cannot be told, it counts.
+ */
+import { child, childrenOf, isFunction, list, nameOf, type Node, unwrap } from "./ast.ts"
+import { importedName, type Item, type ModuleItems } from "./moduleItems.ts"
+import type { Binding } from "./scopes.ts"
+
+/** What is changed: a name of the module's own, one that it imports, or something global. */
+export type Changed =
+  | { readonly kind: "local"; readonly name: string }
+  | { readonly kind: "import"; readonly specifier: string; readonly imported: string }
+  | { readonly kind: "global"; readonly name: string }
+
+/** How: by assignment, by a method of that name, or by being handed to a function. */
+export type How =
+  | { readonly kind: "assigned" }
+  | { readonly kind: "method"; readonly method: string }
+  | { readonly kind: "argument"; readonly callee: Changed | undefined; readonly index: number }
+
+export interface Mutation {
+  readonly item: Item
+  readonly target: Changed
+  readonly how: How
+  /** Whether it happens while the module is loaded, not when a function of it is called. */
+  readonly atLoad: boolean
+}
+
+/** Methods of built-in values that change nothing. */
+const harmless = new Set(
+  ("at concat endsWith entries every filter find findIndex findLast findLastIndex flat flatMap forEach get has includes indexOf isWellFormed join keys lastIndexOf localeCompare map match matchAll normalize "
+    + "padEnd padStart reduce reduceRight repeat replace replaceAll search slice some split startsWith subarray substring toFixed toISOString toJSON toLocaleString toLowerCase toReversed toSorted toSpliced "
+    + "toString toUpperCase toWellFormed trim trimEnd trimStart valueOf values with test exec getTime pipe call apply bind union intersection difference isSubsetOf isSupersetOf isDisjointFrom hasOwnProperty then catch finally").split(" ")
+)
+
+/** Global functions that change what they are given. */
+const changing = new Set(["Object.assign", "Object.defineProperty", "Object.defineProperties", "Object.setPrototypeOf", "Reflect.set", "Reflect.defineProperty", "Reflect.deleteProperty", "Reflect.setPrototypeOf"])
+
+/** Packages whose functions change nothing that they are given: they declare steps and schemas. */
+export const ownPackages = /^(?:uniflow|effect|@uniflow\/[^/]+)(?:\/|$)/
+
+export const isHarmlessMethod = (name: string): boolean => harmless.has(name)
+
+/** A parameter that a function hands on. */
+export interface Pass {
+  readonly parameter: number
+  readonly callee: Changed | undefined
+  readonly index: number
+}
+
+export interface Mutations {
+  readonly all: ReadonlyArray<Mutation>
+  /** Functions by the parameters (positions) that they change. */
+  readonly parameters: ReadonlyMap<Node, ReadonlySet<number>>
+  /** Functions by the parameters that they hand on to others. */
+  readonly passes: ReadonlyMap<Node, ReadonlyArray<Pass>>
+  /** Functions that change `this`. */
+  readonly changesThis: ReadonlySet<Node>
+}
+
+/** The expression that a chain of members and calls begins with. */
+const rootOf = (given: Node): Node => {
+  const node = unwrap(given)
+  switch (node.type) {
+    case "MemberExpression":
+    case "OptionalMemberExpression":
+      return rootOf(child(node, "object")!)
+    case "CallExpression":
+    case "OptionalCallExpression":
+      return rootOf(child(node, "callee")!)
+    case "AwaitExpression":
+      return rootOf(child(node, "argument")!)
+  }
+  return node
+}
+
+const isMember = (node: Node): boolean => node.type === "MemberExpression" || node.type === "OptionalMemberExpression"
+
+const chainOf = (given: Node): string => {
+  const node = unwrap(given)
+  return isMember(node) && node["computed"] !== true ? `${chainOf(child(node, "object")!)}.${nameOf(child(node, "property"))}` : nameOf(node) ?? "?"
+}
+
+/** Reads all that a module changes. */
+export const read = (module: ModuleItems): Mutations => {
+  const { scopes } = module
+  const all: Array<Mutation> = []
+  const parameters = new Map<Node, Set<number>>()
+  const passes = new Map<Node, Array<Pass>>()
+  const changesThis = new Set<Node>()
+
+  const bindingOf = (node: Node): Binding | undefined => {
+    const use = scopes.references.get(node)
+    return use === undefined ? undefined : scopes.resolve(use.name, use.scope)
+  }
+  const namespaceMember = (binding: Binding, chain: Node): string => {
+    // `ns.table.push(1)` changes `table`.
+    let member = "*"
+    for (let at = unwrap(chain); isMember(at); at = unwrap(child(at, "object")!)) member = nameOf(child(at, "property")) ?? "*"
+    return binding.node.type === "ImportNamespaceSpecifier" ? member : importedName(binding.node)
+  }
+  const named = (binding: Binding, chain: Node): Changed | undefined =>
+    binding.kind === "import"
+      ? binding.from === undefined ? undefined : { kind: "import", specifier: binding.from, imported: namespaceMember(binding, chain) }
+      : binding.scope === scopes.root
+      ? { kind: "local", name: binding.name }
+      : undefined
+
+  /** Notes that a chain's value is changed; goes on from a local variable to what it was made from. */
+  const changed = (item: Item, chain: Node, how: How, functions: ReadonlyArray<Node>, seen: ReadonlySet<Binding> = new Set()): void => {
+    const root = rootOf(chain)
+    const atLoad = functions.length === 0
+    if (root.type === "ThisExpression") {
+      const holder = functions.findLast((f) => f.type !== "ArrowFunctionExpression")
+      if (holder !== undefined) changesThis.add(holder)
+      return
+    }
+    if (root.type !== "Identifier") return
+    const binding = bindingOf(root)
+    if (binding === undefined) {
+      if (scopes.references.has(root)) all.push({ item, target: { kind: "global", name: chainOf(chain) }, how, atLoad })
+      return
+    }
+    const target = named(binding, chain)
+    if (target !== undefined) return void all.push({ item, target, how, atLoad })
+    if (seen.has(binding)) return
+    const on = new Set([...seen, binding])
+    if (binding.kind === "parameter") {
+      if (how.kind === "method" && isHarmlessMethod(how.method)) return
+      for (const f of functions) {
+        const index = list(f, "params").findIndex((parameter) => parameter.start <= binding.node.start && binding.node.end <= parameter.end)
+        if (index < 0) continue
+        if (how.kind === "argument") {
+          passes.set(f, [...passes.get(f) ?? [], { parameter: index, callee: how.callee, index: how.index }])
+          continue
+        }
+        parameters.set(f, (parameters.get(f) ?? new Set()).add(index))
+        // `table.forEach((row) => { row.x = 1 })` changes what `table` holds.
+        const call = callOf.get(f)
+        if (call !== undefined) changed(item, call, { kind: "assigned" }, functions.slice(0, functions.indexOf(f)), on)
+      }
+      return
+    }
+    const init = binding.node.type === "VariableDeclarator" ? child(binding.node, "init") ?? loopOver.get(binding.node) : undefined
+    if (init !== undefined && how.kind !== "argument") changed(item, init, how.kind === "method" && isHarmlessMethod(how.method) ? how : { kind: "assigned" }, functions, on)
+  }
+
+  /** Where a function stands as an argument of a method: what the method belongs to. */
+  const callOf = new Map<Node, Node>()
+  /** What a loop's variable goes over. */
+  const loopOver = new Map<Node, Node>()
+
+  const call = (item: Item, node: Node, functions: ReadonlyArray<Node>): void => {
+    const callee = unwrap(child(node, "callee")!)
+    const args = list(node, "arguments")
+    if (isMember(callee)) {
+      const method = callee["computed"] === true ? "?" : nameOf(child(callee, "property")) ?? "?"
+      for (const argument of args) if (isFunction(argument)) callOf.set(argument, child(callee, "object")!)
+      changed(item, child(callee, "object")!, { kind: "method", method }, functions)
+    }
+    const root = rootOf(callee)
+    const binding = root.type === "Identifier" ? bindingOf(root) : undefined
+    if (binding?.from !== undefined && ownPackages.test(binding.from)) return
+    const isGlobal = root.type === "Identifier" && binding === undefined
+    const target: Changed | undefined = binding === undefined ? undefined : callee === root || binding.kind === "import" ? named(binding, callee) : undefined
+    for (const [index, argument] of args.entries()) {
+      const value = unwrap(argument.type === "SpreadElement" ? child(argument, "argument")! : argument)
+      if (value.type !== "Identifier" && !isMember(value)) continue
+      if (isGlobal) {
+        if (index === 0 && changing.has(chainOf(callee))) changed(item, value, { kind: "assigned" }, functions)
+        continue
+      }
+      changed(item, value, { kind: "argument", callee: target, index }, functions)
+    }
+  }
+
+  const visit = (item: Item, node: Node, functions: ReadonlyArray<Node>): void => {
+    switch (node.type) {
+      case "AssignmentExpression":
+        assigned(item, child(node, "left")!, functions)
+        break
+      case "UpdateExpression":
+        assigned(item, child(node, "argument")!, functions)
+        break
+      case "UnaryExpression":
+        if (node["operator"] === "delete") assigned(item, child(node, "argument")!, functions)
+        break
+      case "ForOfStatement":
+      case "ForInStatement": {
+        const left = child(node, "left")
+        if (left?.type === "VariableDeclaration") for (const declarator of list(left, "declarations")) loopOver.set(declarator, child(node, "right")!)
+        else if (left !== undefined) assigned(item, left, functions)
+        break
+      }
+      case "CallExpression":
+      case "OptionalCallExpression":
+      case "NewExpression":
+        call(item, node, functions)
+        break
+    }
+    const inner = isFunction(node) ? [...functions, node] : functions
+    for (const [, each] of childrenOf(node)) visit(item, each, inner)
+  }
+
+  const assigned = (item: Item, given: Node, functions: ReadonlyArray<Node>): void => {
+    const target = unwrap(given)
+    switch (target.type) {
+      case "ObjectPattern":
+        for (const property of list(target, "properties")) assigned(item, child(property, property.type === "RestElement" ? "argument" : "value")!, functions)
+        return
+      case "ArrayPattern":
+        for (const element of list(target, "elements")) assigned(item, element, functions)
+        return
+      case "AssignmentPattern":
+        return assigned(item, child(target, "left")!, functions)
+      case "RestElement":
+        return assigned(item, child(target, "argument")!, functions)
+      case "Identifier": {
+        // A variable of a function that gets another value changes nothing outside of it.
+        const binding = bindingOf(target)
+        if (binding === undefined || binding.scope === scopes.root) changed(item, target, { kind: "assigned" }, functions)
+        return
+      }
+    }
+    changed(item, target, { kind: "assigned" }, functions)
+  }
+
+  for (const item of module.items) visit(item, item.node, [])
+  return { all, parameters, passes, changesThis }
+}
