@@ -153,7 +153,31 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
     return [...new Set(found.map(({ item }) => item))].map((item) => ({ module, item }))
   }
 
-  return { changing, using, global }
+  /**
+   * Whether what a statement does may show elsewhere than in values of the project: it uses a package, or changes something
+   * global. What it does to values of the project is found from those.
+   */
+  const isFarReaching = ({ item, module }: Influence): boolean => {
+    const seen = new Set<Item>([item])
+    const waiting: Array<Influence> = [{ module, item }]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { item: at, module: from } = next
+      if (project.mutations(from).all.some((mutation) => mutation.item === at && mutation.target.kind === "global" && mutation.how.kind === "assigned")) return true
+      for (const piece of from.print(at).pieces) {
+        if (typeof piece === "string" || piece.kind === "place") continue
+        const found = project.find(from, piece)
+        if (found.kind === "module" || found.kind === "unseen" || (found.kind === "package" && !ownPackages.test(found.package.name))) return true
+        for (const each of found.kind === "items" ? found.items : []) {
+          if (seen.has(each) || found.kind !== "items") continue
+          seen.add(each)
+          waiting.push({ module: found.module, item: each })
+        }
+      }
+    }
+    return false
+  }
+
+  return { changing, using, global, isFarReaching }
 }
 
 /** Whether a declaration is a function, which does something only where it is called. */

@@ -202,7 +202,7 @@ export const reach = (project: Project, root: string, files: ReadonlyArray<strin
       before = numbers.size
       for (const [path, alone] of loaded()) {
         const from = alone ? project.open(path) : undefined
-        if (from !== undefined) for (const item of from.items) if (item.runs) extra.push({ module: from, item })
+        if (from !== undefined) extra.push(...from.items.map((item) => ({ module: from, item })).filter((each) => each.item.runs && influences.isFarReaching(each)))
         extra.push(...influences.global(path, (name) => packages.has(name)))
       }
       for (const [path, specifier] of sideEffects.values()) {

@@ -1,0 +1,160 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const core = fileURLToPath(import.meta.resolve("@uniflow/core"))
+
+/** A small project of many files, as edits begin with it. */
+export const files: Readonly<Record<string, string>> = {
+  "package.json": `{ "name": "shop", "type": "module", "imports": { "#config": "./src/config.ts" }, "dependencies": { "dep": "^1.0.0", "other": "^1.0.0", "@acme/lib": "workspace:*" } }`,
+  "package-lock.json": `{ "lockfileVersion": 3, "packages": {
+  "node_modules/dep": { "version": "1.0.0", "integrity": "sha512-dep" },
+  "node_modules/below": { "version": "1.0.0", "integrity": "sha512-below" },
+  "node_modules/other": { "version": "1.0.0", "integrity": "sha512-other" }
+} }`,
+  "tsconfig.json": `{
+  // Where \`@\` leads.
+  "compilerOptions": { "paths": { "@/*": ["./src/*"] }, },
+}`,
+  "node_modules/dep/package.json": `{ "name": "dep", "version": "1.0.0", "type": "module", "exports": "./index.js", "dependencies": { "below": "^1.0.0" } }`,
+  "node_modules/dep/index.js": `export const clamp = (n) => Math.min(n, 10)\n`,
+  "node_modules/below/package.json": `{ "name": "below", "version": "1.0.0" }`,
+  "node_modules/other/package.json": `{ "name": "other", "version": "1.0.0", "type": "module", "exports": "./index.js" }`,
+  "node_modules/other/index.js": `export const noop = () => {}\n`,
+  "packages/lib/package.json": `{ "name": "@acme/lib", "type": "module", "exports": { ".": "./src/index.ts", "./extra": "./src/extra.ts" } }`,
+  "packages/lib/src/index.ts": `export { scale } from "./scale.ts"\nexport const unrelated = 1\n`,
+  "packages/lib/src/scale.ts": `export const scale = (n: number): number => n * UNIT\nconst UNIT = 100\n`,
+  "packages/lib/src/extra.ts": `export const extra = 1\n`,
+  "src/main.ts": `import { readFileSync } from "node:fs"
+import { Step } from ${JSON.stringify(core)}
+import read, { parse as parseRow } from "./read.ts"
+import * as math from "./math.ts"
+import { Model, normalise } from "./index.ts"
+import { lookup } from "./registry.ts"
+import "./plugins.ts"
+import { LIMIT, type Options } from "#config"
+import { scale } from "@acme/lib"
+import { clamp } from "dep"
+import { noop } from "other"
+import settings from "./settings.json" with { type: "json" }
+import { legacy } from "./legacy.js"
+import { fib } from "./memo.ts"
+import { describeKind } from "./kinds.ts"
+
+const FACTOR = 2
+const UNUSED = 1
+interface Row { readonly a: number }
+
+// Reads everything.
+export const load = Step.make("load", { run: () => read("a\\nb").map((row) => parseRow(row)) })
+export const clean = Step.make("clean", { inputs: { rows: load }, run: ({ inputs }) => normalise(inputs.rows, FACTOR) })
+export const train = Step.make("train", {
+  inputs: { rows: clean },
+  run: ({ inputs }) => {
+    const options: Options = { limit: LIMIT }
+    const model = new Model(options.limit)
+    for (const row of inputs.rows) model.fit(row)
+    return model.weights
+  }
+})
+export const evaluate = Step.make("evaluate", {
+  inputs: { weights: train },
+  when: ({ inputs }) => inputs.weights.length > math.least,
+  run: ({ inputs }) => scale(clamp(math.mean(inputs.weights)))
+})
+export const report = Step.make("report", { run: () => \`\${settings.title}: \${lookup("title")}\` })
+export const prompt = Step.make("prompt", { run: () => readFileSync(new URL("./prompt.txt", import.meta.url), "utf8") })
+export const lazy = Step.make("lazy", { run: async () => (await import("@/lazy.ts")).slow() })
+export const old = Step.make("old", { run: () => legacy(1) })
+export const numbers = Step.make("numbers", { run: () => fib(10) })
+export const kinds = Step.make("kinds", { run: () => describeKind("a") })
+export const idle = Step.make("idle", { run: () => noop() })
+export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, idle]
+console.error(steps.length === UNUSED ? "one" : "")
+`,
+  "src/config.ts": `export const LIMIT = 3\nexport const OTHER = 4\nexport interface Options { readonly limit: number }\n`,
+  "src/read.ts": `/** Lines of a text. */
+export default function read(text: string): ReadonlyArray<string> {
+  const lines = text.split(SEPARATOR)
+  return lines.map((line) => trim(line))
+}
+const SEPARATOR = "\\n"
+const trim = (line: string): string => line.trim()
+export const parse = (row: string): number => row.length
+export const unused = (row: string): string => row
+`,
+  "src/math.ts": `export const least = 0
+export const mean = (values: ReadonlyArray<number>): number => sum(values) / values.length
+export const median = (values: ReadonlyArray<number>): number => values[values.length >> 1] ?? 0
+function sum(values: ReadonlyArray<number>): number {
+  let total = 0
+  for (const value of values) total += value
+  return total
+}
+`,
+  "src/index.ts": `export * from "./clean.ts"\nexport { Network as Model } from "./model.ts"\nexport * as everything from "./math.ts"\n`,
+  "src/clean.ts": `import { bound } from "./bound.ts"\nexport const normalise = (rows: ReadonlyArray<number>, factor: number): ReadonlyArray<number> => rows.map((row) => bound(row * factor))\nexport const denormalise = (rows: ReadonlyArray<number>): ReadonlyArray<number> => rows\n`,
+  "src/bound.ts": `export const bound = (n: number): number => Math.min(n, most)\nexport const most = 1000\n`,
+  "src/model.ts": `class Base {
+  weights: Array<number> = []
+}
+export class Network extends Base {
+  private readonly limit: number
+  constructor(limit: number) {
+    super()
+    this.limit = limit
+  }
+  fit(row: number): void {
+    if (this.weights.length < this.limit) this.weights.push(this.step(row))
+  }
+  private step(row: number): number {
+    return row + RATE
+  }
+}
+const RATE = 0.1
+export class Other {}
+`,
+  "src/registry.ts": `const table = new Map<string, string>()\nexport const register = (key: string, value: string): void => void table.set(key, value)\nexport const lookup = (key: string): string => table.get(key) ?? "none"\nexport const size = (): number => table.size\n`,
+  "src/plugins.ts": `import { register } from "./registry.ts"\nimport { title } from "./title.ts"\nregister("title", title)\n`,
+  "src/title.ts": `export const title = "Report"\nexport const subtitle = "of today"\n`,
+  "src/settings.json": `{ "title": "Shop" }`,
+  "src/prompt.txt": "Say hello.\n",
+  "src/lazy.ts": `export const slow = (): number => pause\nconst pause = 5\n`,
+  "src/legacy.js": `const base = 7
+function helper(n) {
+  return n + base
+}
+export function legacy(n) {
+  // Adds.
+  return helper(n) * 2
+}
+export function forgotten() {
+  return 1
+}
+`,
+  "src/memo.ts": `const known = new Map<number, number>()
+export const fib = (n: number): number => {
+  const found = known.get(n)
+  if (found !== undefined) return found
+  const value = n < 2 ? n : fib(n - 1) + fib(n - 2)
+  known.set(n, value)
+  return value
+}
+`,
+  "src/kinds.ts": `const handlers: Record<string, () => string> = {}
+handlers["a"] = () => first()
+const first = (): string => "first"
+export const describeKind = (kind: string): string => handlers[kind]?.() ?? "unknown"
+`,
+  "src/apart.ts": `export const apart = 1\n`
+}
+
+/** Writes a project into a folder. */
+export const write = (folder: string, content: Readonly<Record<string, string>>): void => {
+  for (const [path, text] of Object.entries(content)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  mkdirSync(join(folder, "node_modules", "@acme"), { recursive: true })
+  symlinkSync(join("..", "..", "packages", "lib"), join(folder, "node_modules", "@acme", "lib"))
+}
