@@ -19,7 +19,7 @@ for (const folder of process.argv.slice(2)) {
     try {
       values[name] = when?.({ inputs }) === false ? undefined : await run({ inputs })
     } catch (error) {
-      values[name] = String(error)
+      values[name] = error instanceof Error ? error.name : "error"
     }
   }
   all.push({ codes, outputs: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value) ?? "undefined"])) })
