@@ -54,10 +54,10 @@ it("every step of the project is seen whole", () => {
 
 describe("exactly these steps run again, and what changed is named, after", () => {
   it.each(edits.map((edit, i) => [edit.what, edit, i] as const))("%s", (_, edit, i) => {
-    const changed = Object.entries(before.codes).flatMap(([name, code]) => {
+    const changed = Object.entries(before.codes).flatMap(([name, code]): ReadonlyArray<readonly [string, ReadonlyArray<string>]> => {
       const now = after[i]!.codes[name]!
-      if (code.kind !== "deep" || now.kind !== "deep") return [[name, [now.kind]] as const]
-      return code.hash === now.hash ? [] : [[name, changedParts(code.parts!, now.parts!).map((part) => part.name)] as const]
+      if (code.kind !== "deep" || now.kind !== "deep") return [[name, [now.kind]]]
+      return code.hash === now.hash ? [] : [[name, changedParts(code.parts!, now.parts!).map((part) => part.name)]]
     })
     const sorted = (all: Readonly<Record<string, ReadonlyArray<string>>>) => Object.fromEntries(Object.entries(all).map(([name, parts]) => [name, [...parts].sort()]))
     const named = sorted(Object.fromEntries(changed))
