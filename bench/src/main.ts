@@ -9,6 +9,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   restore: async () => (await import("./durableSteps.ts")).restore,
   large: async () => (await import("./largeValues.ts")).largeValues,
   points: async () => (await import("./metricPoints.ts")).metricPoints,
+  code: async () => (await import("./codeVersions.ts")).codeVersions,
   start: async () => (await import("./startUp.ts")).startUp
 }
 
