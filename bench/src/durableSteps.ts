@@ -9,7 +9,7 @@ type Outputs = { readonly [step: string]: Payload }
 type Chained = Step.Step<string, Payload, never, never, never, Outputs>
 
 /** A chain of steps, each reading the one before it. */
-const chain = (name: string, length: number): Pipeline.Pipeline<string, {}, Outputs> => {
+export const chain = (name: string, length: number): Pipeline.Pipeline<string, {}, Outputs> => {
   let last: Chained = Step.make(`${name}-0`, { version: "1", run: () => payload(0) })
   for (let i = 1; i < length; i++) {
     const before: Chained = last

@@ -7,6 +7,7 @@ type Benchmark = (rounds: number) => Promise<ReadonlyArray<Line>>
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   steps: async () => (await import("./durableSteps.ts")).durableSteps,
   restore: async () => (await import("./durableSteps.ts")).restore,
+  explain: async () => (await import("./explaining.ts")).explaining,
   large: async () => (await import("./largeValues.ts")).largeValues,
   points: async () => (await import("./metricPoints.ts")).metricPoints,
   code: async () => (await import("./codeVersions.ts")).codeVersions,

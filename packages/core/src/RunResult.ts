@@ -41,6 +41,14 @@ export interface RunResult<P extends Pipeline.Any = Pipeline.Any> {
   explain(): Explanation.Explanation
 }
 
+/** What a part of a run gives: of the steps that were not part of it, nothing. */
+export interface PartialResult<P extends Pipeline.Any = Pipeline.Any> extends Omit<RunResult<P>, "status" | "outputs" | "decisions"> {
+  /** `interrupted` where steps of the pipeline are missing: the run can be gone on with. */
+  readonly status: "completed" | "interrupted"
+  readonly outputs: Partial<Pipeline.Outputs<P>>
+  readonly decisions: Partial<RunResult<P>["decisions"]>
+}
+
 /** What a result is made of. */
 export interface Parts {
   readonly id: string
@@ -50,6 +58,8 @@ export interface Parts {
   readonly seed: number
   readonly attempt: number
   readonly durationMs: number
+  /** Whether every step of the pipeline has its record. */
+  readonly isWhole: boolean
   readonly records: ReadonlyMap<AnyStep, StepRecord>
   readonly series: ReadonlyArray<SeriesRecord>
   readonly objects: Objects
@@ -96,7 +106,8 @@ export const make = <P extends Pipeline.Any>(parts: Parts): RunResult<P> => {
   for (const [name, { summary }] of metricValues(present)) Object.defineProperty(metrics, name, { value: summary.last, enumerable: true })
   return {
     id: parts.id,
-    status: "completed",
+    // A part of a run is given as a `PartialResult`.
+    status: (parts.isWhole ? "completed" : "interrupted") as "completed",
     pipeline: parts.pipeline.name,
     experiment: parts.experiment,
     params: parts.params,

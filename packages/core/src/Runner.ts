@@ -20,6 +20,7 @@ import { MATCHED, type RunMode } from "./internal/matching.ts"
 import { Objects } from "./internal/Objects.ts"
 import { Parent } from "./internal/Parent.ts"
 import * as params from "./internal/params.ts"
+import { andAfter, type Part, reruns, stepsOf } from "./internal/part.ts"
 import { planSteps, type PlannedStep } from "./internal/plan.ts"
 import { RunSession } from "./internal/RunSession.ts"
 import { walk } from "./internal/schedule.ts"
@@ -27,7 +28,7 @@ import { Damaged, type StepError, StepRunner } from "./internal/StepRunner.ts"
 import type { StopRequest } from "./internal/StopRequest.ts"
 import { storedError } from "./internal/storedError.ts"
 import { TrackingBuffer } from "./internal/TrackingBuffer.ts"
-import * as Pipeline from "./Pipeline.ts"
+import type * as Pipeline from "./Pipeline.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import * as RunId from "./RunId.ts"
 import type { ActiveStep, RunRecord, RunStatus, StepRecord } from "./RunRecord.ts"
@@ -66,6 +67,8 @@ export interface RunOptions {
   readonly mode?: RunMode | undefined
   /** Names of steps to execute whatever is saved. */
   readonly rerun?: ReadonlyArray<string> | undefined
+  /** Name of a step to execute whatever is saved, with everything that stands after it. */
+  readonly from?: string | undefined
   /** Steps executed at the same time. Default 8. */
   readonly concurrency?: number | undefined
   readonly tags?: { readonly [key: string]: string } | undefined
@@ -87,8 +90,6 @@ export interface Plan {
 export interface ForkOptions<P extends Pipeline.Any> extends RunOptions {
   /** Params that differ from the parent's, and secrets, which are not recorded. */
   readonly params?: Partial<Pipeline.Params<P>> | undefined
-  /** A step from which on nothing is taken over: it is executed, and so is what stands after it. */
-  readonly from?: string | undefined
 }
 
 export interface RunnerService {
@@ -98,6 +99,16 @@ export interface RunnerService {
     params: Pipeline.Params<P>,
     options?: RunOptions
   ) => Effect.Effect<RunResult.RunResult<P>, RunError<Pipeline.Error<P>>, Pipeline.Requirements<P>>
+  /**
+   * Brings a part of a run to its outputs. Its status is then `interrupted`, because steps are missing, and running or resuming it
+   * as a whole goes on from there; `completed` where nothing is missing. Fails with `InvalidInput` where `only` names a step whose
+   * inputs the run has not saved, or where they do not answer any more.
+   */
+  readonly runPart: <P extends Pipeline.Any>(
+    pipeline: P,
+    params: Pipeline.Params<P>,
+    options: RunOptions & Part
+  ) => Effect.Effect<RunResult.PartialResult<P>, RunError<Pipeline.Error<P>>, Pipeline.Requirements<P>>
   /** Resumes a run with the params it was started with; `secrets` gives again what is not recorded. */
   readonly resume: <P extends Pipeline.Any>(
     pipeline: P,
@@ -128,6 +139,12 @@ export class Runner extends Context.Service<Runner, RunnerService>()("@uniflow/c
 interface Fork {
   readonly parent: string
   readonly from: string | undefined
+}
+
+/** The part of a pipeline that an attempt is about, and the step that alone may be executed. */
+interface Chosen {
+  readonly steps: ReadonlyArray<AnyStep>
+  readonly only: string | undefined
 }
 
 /** The tag under which a fork's `from` is kept. */
@@ -239,16 +256,18 @@ export const make = Effect.gen(function*() {
 
   /** The outputs, where the stores cannot be read at the moment somebody asks for one. */
   const load = Effect.fnUntraced(function*(
-    pipeline: Pipeline.Any,
     records: ReadonlyMap<AnyStep, StepRecord>
   ): Effect.fn.Return<ReadonlyMap<AnyStep, unknown>, CorruptArtifact | StoreError> {
     const loaded = new Map<AnyStep, unknown>()
-    if (!objects.readsNow) for (const step of pipeline.steps) loaded.set(step, yield* loadOutput(objects, step, records.get(step)!.output!))
+    if (!objects.readsNow) for (const [step, record] of records) loaded.set(step, yield* loadOutput(objects, step, record.output!))
     return loaded
   })
 
   const result = <P extends Pipeline.Any>(pipeline: P, parts: Omit<RunResult.Parts, "pipeline" | "objects">): RunResult.RunResult<P> => {
-    const records = new Map(pipeline.steps.map((step) => [step, parts.records.get(step)!]))
+    const records = new Map(pipeline.steps.flatMap((step) => {
+      const record = parts.records.get(step)
+      return record === undefined ? [] : [[step, record]]
+    }))
     return RunResult.make<P>({ ...parts, pipeline, records, objects })
   }
 
@@ -269,7 +288,7 @@ export const make = Effect.gen(function*() {
     for (const { step, record, reasons, trusted } of planned) {
       records.set(step, { ...restored(record!, reasons, trusted, begun), runId: before.id, attempt, seq: ++seq })
     }
-    const loaded = yield* Effect.catchTag(load(pipeline, records), "CorruptArtifact", () => Effect.succeed(undefined))
+    const loaded = yield* Effect.catchTag(load(records), "CorruptArtifact", () => Effect.succeed(undefined))
     if (loaded === undefined) return undefined
     const added = yield* Effect.exit(store.annotate(before.id, [{
       _tag: "AnsweredAgain",
@@ -286,15 +305,18 @@ export const make = Effect.gen(function*() {
     options.onStart?.({ runId: before.id, attempt })
     const ended = yield* Clock.currentTimeMillis
     const { id, experiment, params, seed } = before
-    return result(pipeline, { id, experiment, params, seed, attempt, durationMs: ended - begun, records, loaded, series: yield* store.series(id), warnings: [] })
+    return result(pipeline, { id, experiment, params, seed, attempt, isWhole: true, durationMs: ended - begun, records, loaded, series: yield* store.series(id), warnings: [] })
   })
 
   const work = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     pipeline: P,
     prepared: Prepared & { readonly secretKey: Uint8Array },
     options: RunOptions,
-    fork: Fork | undefined
+    fork: Fork | undefined,
+    part: Chosen | undefined
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
+    const wanted = part?.steps ?? pipeline.steps
+    const isWhole = wanted.length === pipeline.steps.length
     const clock = yield* Clock.Clock
     const now = (): number => clock.currentTimeMillisUnsafe()
     const begun = now()
@@ -400,28 +422,28 @@ export const make = Effect.gen(function*() {
       bridge: yield* FiberSet.makeRuntimePromise(),
       ambience,
       flights,
-      parent: forkedFrom === undefined ? undefined : new Parent(store, forkedFrom.parent, without(pipeline, forkedFrom.from)),
+      parent: forkedFrom === undefined ? undefined : new Parent(store, forkedFrom.parent, andAfter(pipeline, forkedFrom.from)),
       left: new Map([...prepared.left, ...left].map((active) => [active.address, active])),
       stopping: () => stop.requested
     })
     const met = new Set<string>()
     const graph = Effect.gen(function*() {
       for (;;) {
-        const { records, failure } = yield* walk(pipeline.steps, (step, known) => {
+        const { records, failure } = yield* walk(wanted, (step, known) => {
           // Where outputs cannot be read at once they are loaded first: one that is damaged is made again.
           session.isLast = () => objects.readsNow && known.size === pipeline.steps.length - 1
           return steps.resolve(step, known)
         }, stop)
         let damaged: unknown
         if (failure === undefined) {
-          const loaded = yield* Effect.result(load(pipeline, records))
+          const loaded = yield* Effect.result(load(records))
           if (Result.isSuccess(loaded)) return { records, loaded: loaded.success }
           if (loaded.failure._tag === "StoreError") return yield* loaded.failure
           damaged = new Damaged(loaded.failure)
         } else damaged = Cause.squash(failure)
         if (!(damaged instanceof Damaged)) return yield* Effect.failCause(failure as Cause.Cause<Exclude<StepError, Damaged>>)
         // What was saved anew and still cannot be loaded never will be.
-        if (met.has(damaged.error.digest)) return yield* damaged.error
+        if (met.has(damaged.error.digest) || part?.only !== undefined) return yield* damaged.error
         met.add(damaged.error.digest)
         stop.requested = false
       }
@@ -431,7 +453,7 @@ export const make = Effect.gen(function*() {
     return yield* session.untilStopped(graph).pipe(
       Effect.onExit((exit) => {
         if (session.completed) return Effect.void
-        if (Exit.isSuccess(exit)) return end("completed", undefined, null)
+        if (Exit.isSuccess(exit)) return end(isWhole ? "completed" : "interrupted", undefined, null)
         const error = Cause.squash(exit.cause)
         if (error instanceof StoreError && error.reason === "LeaseLost") return Effect.void
         return Cause.hasInterruptsOnly(exit.cause) || error instanceof RunInterrupted
@@ -440,7 +462,7 @@ export const make = Effect.gen(function*() {
       }),
       Effect.flatMap(({ records, loaded }) =>
         Effect.map(session.allSeries, (series) => {
-          const run = { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed }
+          const run = { id: prepared.runId, experiment, params: prepared.params.recorded, seed: prepared.seed, isWhole }
           return result(pipeline, { ...run, attempt: claim.attempt, durationMs: now() - begun, records, loaded, series, warnings: tracking.warnings })
         })
       )
@@ -459,16 +481,27 @@ export const make = Effect.gen(function*() {
   const run = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     pipeline: P,
     given: Loose,
-    options: RunOptions,
-    fork?: Fork
+    asked: RunOptions,
+    fork?: Fork,
+    part?: Chosen
   ): Effect.fn.Return<RunResult.RunResult<P>, RunError, unknown> {
+    const options = { ...asked, rerun: yield* reruns(pipeline, asked) }
     const prepared = yield* prepare(pipeline, given, options)
     const { before } = prepared
+    if (part?.only !== undefined) {
+      const lacking = (yield* planOf(pipeline, prepared, options)).find(({ action, step }) => action !== "restore" && step.name !== part.only && part.steps.includes(step))
+      if (lacking !== undefined) {
+        return yield* new InvalidInput({
+          what: "only",
+          issue: `step "${part.only}" stands on "${lacking.step.name}", of which run "${prepared.runId}" has no output that answers (${lacking.reasons.map(({ component }) => component).join(", ")}); run that one first, with until: "${part.only}"`
+        })
+      }
+    }
     if (before?.status === "completed") {
       const answered = yield* answer(pipeline, before, prepared, options)
       if (answered !== undefined) return answered
     }
-    return yield* Effect.scoped(work(pipeline, prepared, options, fork))
+    return yield* Effect.scoped(work(pipeline, prepared, options, fork, part))
   })
 
   const forkOf = Effect.fnUntraced(function*(
@@ -495,6 +528,8 @@ export const make = Effect.gen(function*() {
   const service: RunnerService = {
     // The requirements are the pipeline's; inside, where any pipeline is run, they are not known.
     run: (pipeline, given, options = {}) => run(pipeline, (given ?? {}) as Loose, options) as never,
+    runPart: (pipeline, given, { only, until, ...options }) =>
+      Effect.flatMap(stepsOf(pipeline, { only, until } as Part), (steps) => run(pipeline, (given ?? {}) as Loose, options, undefined, { steps, only })) as never,
     resume: (pipeline, runId, options = {}) =>
       Effect.gen(function*() {
         const id = yield* RunId.check(runId)
@@ -504,8 +539,9 @@ export const make = Effect.gen(function*() {
         return yield* run(pipeline, given, { ...options, runId: id })
       }) as never,
     fork: (pipeline, parent, options = {}) => forkOf(pipeline, parent, options as ForkOptions<Pipeline.Any>) as never,
-    plan: (pipeline, given, options = {}) =>
+    plan: (pipeline, given, asked = {}) =>
       Effect.gen(function*() {
+        const options = { ...asked, rerun: yield* reruns(pipeline, asked) }
         const prepared = yield* prepare(pipeline, (given ?? {}) as Loose, options, true)
         const steps = yield* planOf(pipeline, prepared, options)
         return { runId: prepared.before?.id, steps }
@@ -518,14 +554,6 @@ export const make = Effect.gen(function*() {
 const standsAsItIs = (planned: ReadonlyArray<PlannedStep>, { latest }: History): boolean =>
   latest.size === planned.length
   && planned.every(({ step, reasons, record }) => reasons === MATCHED && latest.get(step.name)?.generation === record!.generation)
-
-/** A step and everything that stands after it. */
-const without = (pipeline: Pipeline.Any, from: string | undefined): ReadonlySet<string> => {
-  const names = new Set<string>()
-  // Steps come after those that they read.
-  for (const step of pipeline.steps) if (step.name === from || Pipeline.inputsOf(step).some(([, input]) => names.has(input.name))) names.add(step.name)
-  return names
-}
 
 const endedStatus = (status: RunStatus): Exclude<RunStatus, "pending" | "running"> =>
   status === "pending" || status === "running" ? "interrupted" : status

@@ -15,13 +15,14 @@ import { Hasher } from "./Hasher.ts"
 import * as Lease from "./Lease.ts"
 import * as MetricSeries from "./MetricSeries.ts"
 import type * as Pipeline from "./Pipeline.ts"
+import type { Part } from "./internal/part.ts"
 import type { PlannedStep } from "./internal/plan.ts"
 import { StopRequest } from "./internal/StopRequest.ts"
 import * as Resolution from "./Resolution.ts"
 import { type RunEvent, watch } from "./RunEvents.ts"
 import * as RunId from "./RunId.ts"
 import type { LogRecord, RunRecord } from "./RunRecord.ts"
-import type { RunResult } from "./RunResult.ts"
+import type { PartialResult, RunResult } from "./RunResult.ts"
 import { metricValues, type RunSnapshot, snapshot } from "./RunSnapshot.ts"
 import { type RunQuery, RunStore } from "./RunStore.ts"
 import * as RunView from "./RunView.ts"
@@ -49,10 +50,10 @@ export type StartOptions<P extends Pipeline.Any> = OneRunOptions & ({} extends P
 type StartArguments<P extends Pipeline.Any> = {} extends Pipeline.Params<P> ? [options?: StartOptions<P>] : [options: StartOptions<P>]
 
 /** A run that was begun. */
-export interface RunHandle<P extends Pipeline.Any> {
+export interface RunHandle<P extends Pipeline.Any, Result = RunResult<P>> {
   readonly id: string
   /** Resolves when the run is completed; rejects with one of `RunError`. */
-  readonly result: Promise<RunResult<P>>
+  readonly result: Promise<Result>
   /** What happens, as it happens; ends with the run. */
   readonly events: AsyncIterable<RunEvent>
   /** Asks the run to stop and waits until it has. */
@@ -90,6 +91,13 @@ export interface Runs {
 export interface Uniflow<in S = never> extends AsyncDisposable {
   /** Runs a pipeline; with a `runId` that exists, resumes that run. Rejects with one of `RunError`. */
   run<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, ...options: StartArguments<P>): Promise<RunResult<P>>
+  /**
+   * Runs a part of a pipeline: a step with those it stands on (`until`), or a step alone (`only`), its inputs taken from what the run
+   * has saved. The run then stands as `interrupted`; running or resuming it as a whole goes on from there.
+   */
+  runPart<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, options: StartOptions<P> & Part): Promise<PartialResult<P>>
+  /** Begins a part of a run and returns at once. */
+  startPart<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, options: StartOptions<P> & Part): RunHandle<P, PartialResult<P>>
   /** Begins a run and returns at once. The same id and params give the same run. */
   start<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, ...options: StartArguments<P>): RunHandle<P>
   /** Resumes a run with the params it was started with; `secrets` gives again those that are not recorded. */
@@ -143,6 +151,7 @@ interface Running {
   readonly pipeline: Pipeline.Any
   readonly params: unknown
   readonly seed: number | undefined
+  readonly part: Partial<Part>
   readonly settled: Promise<void>
   readonly cancel: (why: string) => void
 }
@@ -159,15 +168,17 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
 
   const begin = (
     pipeline: Pipeline.Any,
-    options: StartOptions<Pipeline.Any> & Pick<ForkOptions<Pipeline.Any>, "from">,
+    options: StartOptions<Pipeline.Any> & Partial<Part>,
     resumes: boolean,
     parent?: string
   ): RunHandle<Pipeline.Any> => {
     const id = options.runId ?? RunId.make(Date.now())
+    const part = { until: options.until, only: options.only } as Partial<Part>
     // As they are now: whoever gave them may go on to change them.
     const params = { ...(options.params as object | undefined) }
     for (const one of running) {
       const same = one.handle.id === id && one.pipeline === pipeline && (options.seed === undefined || options.seed === one.seed)
+        && one.part.until === part.until && one.part.only === part.only
       if (same && (resumes || Equal.equals(one.params, params))) return one.handle
     }
     const cancel = new StopRequest()
@@ -185,6 +196,8 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
         ? runner.fork(pipeline, parent, { ...given, params })
         : resumes
         ? runner.resume(pipeline, id, given)
+        : part.until !== undefined || part.only !== undefined
+        ? runner.runPart(pipeline, params, { ...given, ...part } as RunOptions & Part)
         : runner.run(pipeline, params, given)) as Effect.Effect<RunResult<Pipeline.Any>, unknown>)
     if (active.size === 0) hooks?.onActive?.(true)
     active.add(id)
@@ -210,7 +223,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
         return settled
       }
     }
-    const entry: Running = { handle, pipeline, params, seed: options.seed, settled, cancel: stop }
+    const entry: Running = { handle, pipeline, params, seed: options.seed, part, settled, cancel: stop }
     running.add(entry)
     return handle
   }
@@ -313,6 +326,12 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     start: (pipeline, ...[options]) => {
       const handle = begin(pipeline, (options ?? {}) as StartOptions<Pipeline.Any>, false)
       // Whoever only follows the events has not asked for the rejection.
+      handle.result.catch(() => {})
+      return handle as never
+    },
+    runPart: (pipeline, options) => begin(pipeline, options as StartOptions<Pipeline.Any> & Part, false).result as never,
+    startPart: (pipeline, options) => {
+      const handle = begin(pipeline, options as StartOptions<Pipeline.Any> & Part, false)
       handle.result.catch(() => {})
       return handle as never
     },

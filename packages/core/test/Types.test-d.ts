@@ -1,5 +1,5 @@
 import { Context, Effect, Schema } from "effect"
-import { Metrics, Pipeline, Step } from "../src/index.ts"
+import { Metrics, Pipeline, Step, type Uniflow } from "../src/index.ts"
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 const same = <A, B>(_: Equals<A, B>): void => {}
@@ -99,3 +99,37 @@ Step.make("free", {
     await checkpoint.save("model", { epoch })
   }
 })
+
+declare const uniflow: Uniflow.Uniflow<Db>
+const given = { params: { path: "p", lr: 0.1 } }
+export const misuse = async (): Promise<void> => {
+  const part = await uniflow.runPart(digits, { ...given, until: "train" })
+  same<typeof part.status, "completed" | "interrupted">(true)
+  same<typeof part.outputs.train, { weights: Array<number> } | undefined>(true)
+  // @ts-expect-error a step that was not part of it has no output
+  part.outputs.evaluate.accuracy.toFixed()
+  // @ts-expect-error a part is named by one of until and only
+  await uniflow.runPart(digits, given)
+  // @ts-expect-error not by both
+  await uniflow.runPart(digits, { ...given, until: "train", only: "load" })
+  // @ts-expect-error a run is whole: its outputs are all there
+  await uniflow.run(digits, { ...given, until: "train" })
+
+  const swept = await uniflow.sweep(digits, { params: { grid: { path: ["p"], lr: [0.1, 0.5] } }, repeats: 5 })
+  for (const run of swept.runs) {
+    same<typeof run.params.lr, number>(true)
+    if (run.status === "completed") same<typeof run.result.outputs.evaluate.accuracy, number>(true)
+  }
+  await uniflow.sweep(digits, { params: { random: { path: { choice: ["p"] }, lr: { logUniform: [0.001, 1] } }, count: 3 } })
+  await uniflow.sweep(digits, { params: { list: [{ path: "p", lr: 0.1 }, { path: "q", lr: 0.2, epochs: 3 }] }, seeds: [1, 2] })
+  // @ts-expect-error a wrong value in a grid
+  await uniflow.sweep(digits, { params: { grid: { path: ["p"], lr: ["fast"] } } })
+  // @ts-expect-error an unknown param in a grid
+  await uniflow.sweep(digits, { params: { grid: { path: ["p"], lr: [1], rate: [1] } } })
+  // @ts-expect-error a param is missing
+  await uniflow.sweep(digits, { params: { grid: { lr: [1] } } })
+  // @ts-expect-error text is not drawn from a range
+  await uniflow.sweep(digits, { params: { random: { path: { uniform: [0, 1] }, lr: { uniform: [0, 1] } }, count: 3 } })
+  // @ts-expect-error an unknown param of a fork
+  await uniflow.fork(digits, "r", { params: { rate: 1 } })
+}

@@ -88,6 +88,27 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     expect((await project.run("fork", "a", "--run-id", "a")).stderr).toMatch(/^error: .*id of its parent/)
   })
 
+  it("--until, --only and --from do a part of a run, which resume goes on with", async () => {
+    project.write("go", "")
+    const a = ["run", "digits", "--run-id", "a", "--param", "learningRate=0.5"]
+    const until = await project.run(...a, "--until", "train")
+    expect(until).toMatchObject({ code: 0, stderr: "" })
+    expect(until.stdout).toMatch(/digits interrupted after .*, and can be resumed/)
+    expect(until.stdout).toMatch(/ {2}2 executed · 1 not reached/)
+    const planned = await project.run(...a, "--until", "train", "--dry-run", "--json")
+    expect(JSON.parse(planned.stdout).steps).toMatchObject([{ name: "load", action: "restore" }, { name: "train", action: "restore" }])
+    const only = await project.run(...a, "--only", "evaluate", "--json")
+    expect(jsonLines(only.stdout).at(-1)).toMatchObject({ status: "completed", counts: { restored: 2, executed: 1 } })
+    const from = await project.run("resume", "a", "--from", "train", "--json")
+    expect(jsonLines(from.stdout).at(-1)).toMatchObject({ status: "completed", counts: { restored: 1, executed: 2 } })
+    expect(loads()).toBe(1)
+    const refused = await project.run("run", "digits", "--run-id", "b", "--param", "learningRate=0.5", "--only", "train")
+    expect(refused).toMatchObject({ code: 2, stdout: "" })
+    expect(refused.stderr).toMatch(/"train" stands on "load".*run that one first/)
+    expect((await project.run(...a, "--until", "trian")).stderr).toMatch(/^error: .*trian.*train/)
+    expect((await project.run(...a, "--until", "train", "--only", "train")).code).toBe(2)
+  })
+
   it("sweep runs every combination, shares what is cached, and ends with a table and its id", async () => {
     project.write("go", "")
     const swept = await project.run("sweep", "digits", "--grid", "learningRate=0.5,0.25", "--repeats", "2", "--id", "s")

@@ -1,10 +1,11 @@
 import { Argument, Command, Flag } from "effect/cli"
-import { handle, orUndefined, texts } from "../Invocation.ts"
+import { handle, orUndefined, text, texts } from "../Invocation.ts"
 
 /** `uniflow resume` */
 export const resume = Command.make("resume", {
   runId: Argument.String("runId").pipe(Argument.withDescription("Id of a run, or last-failed")),
   rerun: texts("rerun", "step", "Execute this step whatever is saved. Repeat it for more"),
+  from: text("from", "step", "Execute this step and those after it, whatever is saved"),
   param: texts("param", "name=value", "A secret param, which is not recorded").pipe(Flag.withAlias("p")),
   mode: orUndefined(Flag.Literals("mode", ["auto", "strict", "trust"]).pipe(
     Flag.withDescription("auto: what changed runs again; strict: refuse it; trust: reuse by name")

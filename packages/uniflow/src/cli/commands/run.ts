@@ -10,6 +10,9 @@ export const run = Command.make("run", {
   runId: text("run-id", "id", "Name the run; the same id and params resume it"),
   seed: orUndefined(Flag.Int("seed").pipe(Flag.withMetavar("number"), Flag.withDescription("What random numbers derive from (default 0)"))),
   rerun: texts("rerun", "step", "Execute this step whatever is saved. Repeat it for more"),
+  from: text("from", "step", "Execute this step and those after it, whatever is saved"),
+  until: text("until", "step", "Run this step and those it stands on, no others"),
+  only: text("only", "step", "Run this step alone, on what the run has saved"),
   mode: orUndefined(Flag.Literals("mode", ["auto", "strict", "trust"]).pipe(
     Flag.withDescription("auto: what changed runs again; strict: refuse it; trust: reuse by name")
   )),

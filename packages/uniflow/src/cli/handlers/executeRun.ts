@@ -9,10 +9,13 @@ import { codeOfSignal, onStopSignal, type StopSignal } from "../Interruption.ts"
 import { countsOf, renderReceipt } from "../Receipt.ts"
 import { timeSavedMs } from "../TimeSaved.ts"
 
+/** What is told of a result, be it of a run or of a part of one. */
+type Ended = Pick<RunResult, "warnings">
+
 /** Begins a run; options as `Uniflow.start` and `Uniflow.resume` take them. */
 export type Begin = (uniflow: AnyUniflow) => {
   readonly id: string
-  readonly result: Promise<RunResult<Pipeline.Any>>
+  readonly result: Promise<Ended>
   readonly events: ReturnType<AnyUniflow["watch"]>
 }
 
@@ -49,7 +52,7 @@ export const executeRun = async (context: Context, uniflow: AnyUniflow, pipeline
     void uniflow.interrupt(signal === "SIGINT" ? "Ctrl-C" : signal)
   })
   let error: unknown
-  let result: RunResult<Pipeline.Any> | undefined
+  let result: Ended | undefined
   try {
     result = await run.result
   } catch (caught) {
@@ -87,7 +90,7 @@ const recorded = (error: unknown, { error: stored, status }: RunView.RunView): u
 
 const tell = async (context: Context, uniflow: AnyUniflow, view: RunView.RunView, ended: {
   readonly pipeline: Pipeline.Any
-  readonly result: RunResult<Pipeline.Any> | undefined
+  readonly result: Ended | undefined
   readonly error: unknown
   readonly code: ExitCode
   readonly durationMs: number

@@ -13,6 +13,7 @@ import { executeRun } from "./executeRun.ts"
 export interface ResumeInput {
   readonly runId: string
   readonly rerun: ReadonlyArray<string>
+  readonly from: string | undefined
   readonly param: ReadonlyArray<string>
   readonly mode: "auto" | "strict" | "trust" | undefined
   readonly concurrency: number | undefined
@@ -28,9 +29,10 @@ export const resume: Handler<ResumeInput> = async (input, context) => {
     if (isLast) context.output.remark(`Resuming ${escapeControls(run.id)} (${escapeControls(run.pipeline)}, ${run.status} ${ago(run.endedAtMs ?? run.startedAtMs, Date.now())})`)
     const pipeline = pipelineOf(config, run.pipeline)
     checkSteps(pipeline, "--rerun", input.rerun)
+    checkSteps(pipeline, "--from", input.from === undefined ? [] : [input.from])
     const secrets = await readRunParams(pipeline, { pairs: input.param, cwd: context.cwd })
-    const { concurrency, mode, rerun } = input
-    return executeRun(context, uniflow, pipeline, () => begin(uniflow, pipeline, run, { secrets, concurrency, mode, rerun }))
+    const { concurrency, from, mode, rerun } = input
+    return executeRun(context, uniflow, pipeline, () => begin(uniflow, pipeline, run, { secrets, concurrency, from, mode, rerun }))
   })
 }
 
