@@ -173,6 +173,8 @@ export const CheckpointPosition = Schema.Struct({
   points: Schema.Record(Schema.String, Schema.Struct({ count: Schema.Int, nextIndex: Schema.Number })),
   /** State of the random stream; null when nothing was drawn. */
   random: Schema.NullOr(Schema.Array(Schema.Number)),
+  /** What the step's clock showed, in Unix milliseconds; absent when nobody had read it. */
+  clockMs: Schema.optionalKey(Schema.Number),
   /** Versions saved so far per checkpoint name. */
   versions: Schema.Record(Schema.String, Schema.Int)
 })

@@ -394,6 +394,7 @@ export const make = Effect.gen(function*() {
       tracking,
       history: new History(records),
       now,
+      clock,
       redact,
       store,
       files,

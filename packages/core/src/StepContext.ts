@@ -8,6 +8,7 @@ import type { Stream } from "effect"
 import type { Fields, Output } from "./AnySchema.ts"
 import type { ArtifactInfo } from "./ArtifactStore.ts"
 import type { RandomStream } from "./RandomStream.ts"
+import type { StepClock } from "./StepClock.ts"
 import type { StoreError } from "./UniflowError.ts"
 
 /** Values by checkpoint name where the step declares schemas; anything by any name where it does not. */
@@ -91,6 +92,8 @@ export interface StepContext<out I = unknown, out P = unknown, C extends Fields 
   readonly artifacts: StepArtifacts
   /** Random numbers that depend on the run's seed and the step's address alone, and go on where a loaded checkpoint stood. */
   readonly random: RandomStream
+  /** The time as the step sees it; it goes on where a loaded checkpoint stood. */
+  readonly clock: StepClock
   /** Keeps a line with the run. */
   readonly log: StepLog
   /** Shows how far the step has come, in any unit. */

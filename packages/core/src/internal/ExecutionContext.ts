@@ -1,8 +1,9 @@
-import { Context, Effect, Random } from "effect"
+import { Clock, Context, Effect, Random } from "effect"
 import { CurrentRun } from "../CurrentRun.ts"
 import { PipelineCheckpoint } from "../PipelineCheckpoint.ts"
 import type { RandomStream } from "../RandomStream.ts"
 import type { LogLevel } from "../RunRecord.ts"
+import type { StepClock } from "../StepClock.ts"
 import type { Checkpoints, StepArtifacts, StepContext, StepLog, StepMetrics } from "../StepContext.ts"
 import { Tracker } from "../Tracker.ts"
 import { InvalidInput } from "../UniflowError.ts"
@@ -75,6 +76,11 @@ export class ExecutionContext implements StepContext {
     return this.#parts.execution.random
   }
 
+  get clock(): StepClock {
+    const { execution } = this.#parts
+    return { now: () => execution.clock.now() }
+  }
+
   get idempotencyKey(): string {
     return this.#parts.idempotencyKey()
   }
@@ -121,6 +127,17 @@ export class ExecutionContext implements StepContext {
   }
 }
 
+/** What the time is, is the step's; sleeping, measuring and tracing are the machine's. */
+const clockOf = (machine: Clock.Clock, execution: StepExecution): Clock.Clock => ({
+  currentTimeMillisUnsafe: () => execution.clock.now(),
+  currentTimeMillis: Effect.sync(() => execution.clock.now()),
+  currentTimeNanosUnsafe: () => machine.currentTimeNanosUnsafe(),
+  currentTimeNanos: machine.currentTimeNanos,
+  monotonicTimeNanosUnsafe: () => machine.monotonicTimeNanosUnsafe(),
+  monotonicTimeNanos: machine.monotonicTimeNanos,
+  sleep: (duration) => machine.sleep(duration)
+})
+
 /** The services that a step's Effect may use, and its random numbers. */
 export const services = ({ session, execution, signal, address, idempotencyKey, progress }: Parts): Context.Context<CurrentRun | PipelineCheckpoint | Tracker> =>
   Context.make(CurrentRun, {
@@ -146,6 +163,7 @@ export const services = ({ session, execution, signal, address, idempotencyKey, 
         if (!execution.isClosed) progress(done, total, message)
       })
     }),
+    Context.add(Clock.Clock, clockOf(session.clock, execution)),
     Context.add(Random.Random, {
       nextDoubleUnsafe: () => execution.random.next(),
       nextIntUnsafe: () => execution.random.int(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)

@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Fiber, type Scope, Semaphore } from "effect"
+import { Cause, type Clock, Effect, Exit, Fiber, type Scope, Semaphore } from "effect"
 import type { ArtifactInfo, ArtifactSource, ArtifactStoreService } from "../ArtifactStore.ts"
 import type { HasherService } from "../Hasher.ts"
 import type { ArtifactRecord, CheckpointRecord, ChunkRecord, ParamValues, SeriesRecord, StepRecord } from "../RunRecord.ts"
@@ -29,6 +29,7 @@ export class RunSession {
   readonly tracking: TrackingBuffer
   readonly history: History
   readonly now: () => number
+  readonly clock: Clock.Clock
   readonly redact: (text: string) => string
   readonly store: RunStoreService
   private readonly files: SourceFilesService
@@ -59,6 +60,7 @@ export class RunSession {
     readonly tracking: TrackingBuffer
     readonly history: History
     readonly now: () => number
+    readonly clock: Clock.Clock
     readonly redact: (text: string) => string
     readonly store: RunStoreService
     readonly files: SourceFilesService
@@ -76,6 +78,7 @@ export class RunSession {
     this.tracking = options.tracking
     this.history = options.history
     this.now = options.now
+    this.clock = options.clock
     this.redact = options.redact
     this.store = options.store
     this.files = options.files

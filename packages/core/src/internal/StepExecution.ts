@@ -8,6 +8,7 @@ import type { Reason } from "../Decision.ts"
 import { initialState, type RandomState, SeededStream } from "../RandomStream.ts"
 import type { ArtifactRecord, CheckpointPosition, CheckpointRecord, LogLevel, SeriesRecord } from "../RunRecord.ts"
 import type { Change } from "../RunStore.ts"
+import { RewindableClock } from "../StepClock.ts"
 import type { ArtifactContent } from "../StepContext.ts"
 import {
   CheckpointMisuse,
@@ -53,6 +54,7 @@ export class StepExecution {
   private versions: Record<string, number> = {}
   private seq = 0
   private stream: SeededStream | undefined
+  private time: RewindableClock | undefined
 
   constructor(session: RunSession, subject: ExecutionSubject) {
     this.session = session
@@ -105,6 +107,11 @@ export class StepExecution {
   /** Random numbers of this execution; the stream is made when the first is asked for. */
   get random(): SeededStream {
     return this.stream ??= new SeededStream(initialState(this.session.hasher, this.session.seed, this.subject.address))
+  }
+
+  /** The time as this execution sees it. */
+  get clock(): RewindableClock {
+    return this.time ??= new RewindableClock(this.session.now)
   }
 
   /** Why the execution did not begin from nothing: the newest checkpoint that it loaded. */
@@ -257,7 +264,8 @@ export class StepExecution {
         this.loaded = record
         this.versions = { ...record.position.versions }
         this.seq = record.seq
-        const { random } = record.position
+        const { clockMs, random } = record.position
+        if (clockMs !== undefined || this.time !== undefined) this.clock.restore(clockMs ?? null)
         if (random !== null) this.random.restore(random as unknown as RandomState)
       }
       return value
@@ -320,7 +328,8 @@ export class StepExecution {
     for (const [key, writer] of this.writers ?? []) {
       Object.defineProperty(points, key, { value: { count: writer.count, nextIndex: writer.nextIndex }, enumerable: true })
     }
-    return { points, random: this.drew ? this.random.state : null, versions: this.versions }
+    const clockMs = this.time?.position ?? null
+    return { points, random: this.drew ? this.random.state : null, ...(clockMs === null ? {} : { clockMs }), versions: this.versions }
   }
 
   private save(name: string, value: unknown): Effect.Effect<void, UnsavableValue | CheckpointMisuse | StoreError> {
