@@ -60,6 +60,8 @@ const stat = () => {
 }
 stat()
 const against = stat()
+// What every start does anyway.
+await Effect.runPromise(Effect.yieldNow)
 const service = DeepCodeVersion.make({ cacheFile: ".uniflow/cache/sources", reachedFile: ".uniflow/cache/code" })
 const begun = performance.now()
 const kinds = new Set()

@@ -7,7 +7,6 @@ import * as Network from "./Network.ts"
 
 /** The same in every run, so runs take it from each other. */
 export const load = Step.make("load", {
-  version: "mnist 1.1.0",
   cache: true,
   run: readImages
 })

@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto"
-import process from "node:process"
+import { dirname } from "node:path"
 import type { CodeSubject } from "@uniflow/core"
 import type { FileStamps } from "../FileStamps.ts"
 import * as ProjectSources from "../ProjectSources.ts"
 import { bindingOf, callAt, declaredFunction } from "./calls.ts"
 import { firstCaptured } from "./captures.ts"
 import type { Frame } from "./frames.ts"
+import * as Influences from "./influences.ts"
 import type { ModuleItems } from "./moduleItems.ts"
 import type { Parser } from "./parsing.ts"
 import type { Place } from "./place.ts"
 import * as Project from "./project.ts"
 import { type Reached, reach } from "./reach.ts"
+import { conditionsInUse } from "./resolving.ts"
 import type { ReachedCache } from "./reachedCache.ts"
 
 /** What is looked at: a step, and the sources of the project that it belongs to. */
@@ -29,7 +31,7 @@ const worthKeepingMs = 50
 /** Finds what steps reach; keeps what it read for the same sources. */
 export const make = (stamps: FileStamps, cache: ReachedCache) => {
   const parsed = new Map<string, { readonly stamp: string; readonly module: ModuleItems | undefined }>()
-  let project: { readonly digest: string; readonly path: string; readonly read: Project.Project } | undefined
+  let project: { readonly digest: string; readonly path: string; readonly read: Project.Project; readonly influences: Influences.Influences } | undefined
   let checked: { readonly digest: string; readonly files: Map<string, string | undefined> } | undefined
 
   const digestOf = (look: Look, path: string): string | undefined => {
@@ -42,7 +44,7 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
   }
 
   const keyOf = ({ digest, frames, place, subject, texts }: Look): string =>
-    createHash("sha256").update(JSON.stringify([place, digest, subject.step, frames[0], texts, process.execArgv, process.env["NODE_OPTIONS"], process.env["VITEST"]])).digest("hex")
+    createHash("sha256").update(JSON.stringify([place, digest, subject.step, frames[0], texts, ...conditionsInUse()])).digest("hex")
 
   /** What was found before, where nothing has changed since. */
   const known = (look: Look): Reached | undefined => {
@@ -54,8 +56,11 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
   const find = (look: Look, parser: Parser): Reached => {
     const begun = performance.now()
     const { digest, place } = look
-    if (project?.digest !== digest || project.path !== place.path) project = { digest, path: place.path, read: Project.make(parser, place.path, parsed) }
-    const reached = startsOf(look, project.read)
+    if (project?.digest !== digest || project.path !== place.path) {
+      const read = Project.make(parser, place.path, parsed)
+      project = { digest, path: place.path, read, influences: Influences.make(read, look.paths) }
+    }
+    const reached = reachOf(look, project.read, project.influences)
     cache.set(keyOf(look), {
       project: digest,
       reads: project.read.reads().flatMap((path) => {
@@ -73,7 +78,7 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
 
 const unseen = (why: string): Reached => ({ kind: "unseen", why })
 
-const startsOf = ({ frames, paths, place, subject }: Look, project: Project.Project): Reached => {
+const reachOf = ({ frames, place, subject }: Look, project: Project.Project, influences: Influences.Influences): Reached => {
   const [first] = frames
   if (first === undefined) return unseen("the file that made it is not known")
   const frame = project.frameOf(first)
@@ -90,5 +95,5 @@ const startsOf = ({ frames, paths, place, subject }: Look, project: Project.Proj
   })
   const captured = firstCaptured(nodes.map(({ node }) => node), module)
   if (captured !== undefined) return { kind: "refused", why: captured }
-  return reach(project, place.kind === "module" ? place.path.replace(/[\\/][^\\/]*$/, "") : place.path, paths, module, nodes)
+  return reach(project, influences, place.kind === "module" ? dirname(place.path) : place.path, module, nodes)
 }

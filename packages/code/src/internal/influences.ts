@@ -14,6 +14,13 @@ export interface Influence {
   readonly item: Item
 }
 
+/** One that reaches further than values of the project; `package`: what it changes, where that is no global. */
+interface Global extends Influence {
+  readonly package: string | undefined
+}
+
+const wordPattern = /[\w$]+/g
+
 type Items = Extract<Found, { readonly kind: "items" }>
 
 /** What a declaration's value is, as far as it decides whether a call changes it. */
@@ -42,6 +49,25 @@ const functionIn = (value: Node, method: string): Node | undefined => {
 /** Looks for influences in a project's files, given by their paths. */
 export const make = (project: Project, files: ReadonlyArray<string>) => {
   const sources = files.filter((path) => sourceExtensions.has(extname(path)))
+  const changes = new Map<Item, ReadonlyArray<Influence>>()
+  const uses = new Map<Item, ReadonlyArray<Influence>>()
+  const globals = new Map<string, ReadonlyArray<Global>>()
+  let words: Map<string, Array<string>> | undefined
+
+  /** The files that a word stands in. */
+  const filesWith = (word: string): ReadonlyArray<string> => {
+    if (words === undefined) {
+      words = new Map()
+      for (const path of sources) {
+        for (const each of new Set(project.textOf(path)?.match(wordPattern))) {
+          const known = words.get(each)
+          if (known === undefined) words.set(each, [path])
+          else known.push(path)
+        }
+      }
+    }
+    return words.get(word) ?? []
+  }
 
   const rootBinding = (module: ModuleItems, callee: Node): Found | "global" | undefined => {
     let root = unwrap(callee)
@@ -106,7 +132,12 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
     for (const [name, known] of module.exports) if ("local" in known && names.includes(known.local)) words.add(name)
     // A default import has any name; what it is imported from has not.
     if (words.has("default") || [...module.exports].some(([name, known]) => name === "default" && "local" in known && names.includes(known.local))) words.add(basename(module.path, extname(module.path)))
-    return [...new Set([module.path, ...sources])].filter((path) => [...words].some((word) => project.textOf(path)?.includes(word) === true))
+    // A file's name may be of several words: files with all of them.
+    const found = [...words].flatMap((word) => {
+      const [first = "", ...others] = word.match(wordPattern) ?? []
+      return filesWith(first).filter((path) => others.every((other) => filesWith(other).includes(path)))
+    })
+    return [...new Set([module.path, ...found])]
   }
 
   const isSame = (found: Found, { items, module }: Items): boolean => found.kind === "items" && found.module === module && found.items.some((item) => items.includes(item))
@@ -117,40 +148,53 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
     const assignable = value !== undefined && isFixed(value)
     // Primitives cannot be changed, and are what most constants are.
     if (assignable && !isFunction(value) && target.items[0]!.node.type === "VariableDeclarator") return []
-    return mentioning(target.module, target.items.flatMap(({ names }) => names)).flatMap((path) => {
+    const known = changes.get(target.items[0]!)
+    if (known !== undefined) return known
+    const made = mentioning(target.module, target.items.flatMap(({ names }) => names)).flatMap((path) => {
       const module = project.open(path)
       if (module === undefined) return []
       const found = project.mutations(module).all.filter((mutation) =>
         mutation.target.kind !== "global" && !target.items.includes(mutation.item) && isSame(project.changed(module, mutation.target), target) && counts(mutation, module, target))
       return [...new Set(found.map(({ item }) => item))].map((item) => ({ module, item }))
     })
+    changes.set(target.items[0]!, made)
+    return made
   }
 
   /** Declarations and statements that mention a function. */
   const using = (module: ModuleItems, item: Item): ReadonlyArray<Influence> => {
+    const known = uses.get(item)
+    if (known !== undefined) return known
     const target: Items = { kind: "items", module, name: item.name, items: [item] }
-    return mentioning(module, item.names).flatMap((path) => {
+    const made = mentioning(module, item.names).flatMap((path) => {
       const other = project.open(path)
       if (other === undefined) return []
       return other.items.filter((each) =>
         each !== item && other.print(each).pieces.some((piece) => typeof piece !== "string" && piece.kind !== "place" && isSame(project.find(other, piece), target)))
         .map((each) => ({ module: other, item: each }))
     })
+    uses.set(item, made)
+    return made
   }
 
   /** Statements of a module that change something global, or a package, as it is loaded. */
   const global = (path: string, isReached: (name: string) => boolean): ReadonlyArray<Influence> => {
+    const known = globals.get(path) ?? globalsIn(path)
+    globals.set(path, known)
+    return known.filter((each) => each.package === undefined || isReached(each.package))
+  }
+
+  const globalsIn = (path: string): ReadonlyArray<Global> => {
     if (!/\b(?:globalThis|global|prototype|process\.env|Object\.(?:assign|define|setProto)|Reflect\.)|^(?:await )?[\w$]+(?:\.[\w$]+)+\(/m.test(project.textOf(path) ?? "")) return []
     const module = project.open(path)
     if (module === undefined) return []
-    const found = project.mutations(module).all.filter(({ atLoad, how, item, target }) => {
-      if (!atLoad || !item.runs) return false
-      if (target.kind === "global") return how.kind === "assigned" && !/^(?:module|exports)\b/.test(target.name)
-      if (target.kind !== "import" || ownPackages.test(target.specifier) || (how.kind === "method" && isHarmlessMethod(how.method))) return false
+    return project.mutations(module).all.flatMap(({ atLoad, how, item, target }): ReadonlyArray<Global> => {
+      if (!atLoad || !item.runs) return []
+      if (target.kind === "global") return how.kind === "assigned" && !/^(?:module|exports)\b/.test(target.name) ? [{ module, item, package: undefined }] : []
+      if (target.kind !== "import" || ownPackages.test(target.specifier) || (how.kind === "method" && isHarmlessMethod(how.method))) return []
       const at = project.changed(module, target)
-      return at.kind === "package" && isReached(at.package.name)
+      return at.kind === "package" ? [{ module, item, package: at.package.name }] : []
     })
-    return [...new Set(found.map(({ item }) => item))].map((item) => ({ module, item }))
   }
 
   /**
@@ -185,3 +229,5 @@ export const isCallable = (item: Item): boolean => {
   const value = item.runs ? undefined : valueOf(item)
   return value !== undefined && isFunction(value)
 }
+
+export type Influences = ReturnType<typeof make>

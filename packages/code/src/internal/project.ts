@@ -46,6 +46,7 @@ export const make = (parser: Parser, root: string, parsed: Map<string, { readonl
   const resolver = Resolving.make(parser, root)
   const packages = Packages.make(resolver, root)
   const compiled = Compiled.make()
+  const imports = new Map<string, ReadonlyArray<Imported>>()
   const texts = new Map<string, string | undefined>()
   const modules = new Map<string, ModuleItems | undefined>()
   const mutations = new Map<ModuleItems, Mutations.Mutations>()
@@ -67,8 +68,15 @@ export const make = (parser: Parser, root: string, parsed: Map<string, { readonl
   }
 
   const open = (given: string): ModuleItems | undefined => {
+    if (modules.has(given)) return modules.get(given)
     const path = realPath(compiled.sourceOf(given))
-    if (modules.has(path)) return modules.get(path)
+    const module = modules.has(path) ? modules.get(path) : take(path)
+    modules.set(given, module)
+    modules.set(path, module)
+    return module
+  }
+
+  const take = (path: string): ModuleItems | undefined => {
     const source = textOf(path)
     let module: ModuleItems | undefined
     if (source !== undefined) {
@@ -82,7 +90,6 @@ export const make = (parser: Parser, root: string, parsed: Map<string, { readonl
         parsed.set(path, { stamp, module })
       }
     }
-    modules.set(path, module)
     return module
   }
 
@@ -160,8 +167,12 @@ export const make = (parser: Parser, root: string, parsed: Map<string, { readonl
       return known
     },
     /** What a module imports, told from its text. */
-    importsOf: (path: string): ReadonlyArray<Imported> =>
-      Array.from((textOf(path) ?? "").matchAll(importPattern), ([whole, , specifier]) => ({ specifier: specifier!, alone: /^[\n;\s]*import\s*["']/.test(whole) })),
+    importsOf: (path: string): ReadonlyArray<Imported> => {
+      const known = imports.get(path)
+        ?? Array.from((textOf(path) ?? "").matchAll(importPattern), ([whole, , specifier]) => ({ specifier: specifier!, alone: /^[\n;\s]*import\s*["']/.test(whole) }))
+      imports.set(path, known)
+      return known
+    },
     resolve,
     digestOf: (path: string): string | undefined => {
       read.add(path)

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto"
 import { relative, sep } from "node:path"
 import type { CodePart } from "@uniflow/core"
 import type { Node } from "./ast.ts"
-import { isCallable, type Influence, make as makeInfluences } from "./influences.ts"
+import { isCallable, type Influence, type Influences } from "./influences.ts"
 import { sourceExtensions } from "./imports.ts"
 import type { Item, ModuleItems, Printed } from "./moduleItems.ts"
 import type { Found, Project } from "./project.ts"
@@ -52,9 +52,8 @@ class Stop {
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex")
 
-/** Walks from functions of a module over all that they reach. `files`: the project's. */
-export const reach = (project: Project, root: string, files: ReadonlyArray<string>, module: ModuleItems, starts: ReadonlyArray<Start>): Reached => {
-  const influences = makeInfluences(project, files)
+/** Walks from functions of a module over all that they reach. */
+export const reach = (project: Project, influences: Influences, root: string, module: ModuleItems, starts: ReadonlyArray<Start>): Reached => {
   const numbers = new Map<unknown, number>()
   const waiting: Array<() => Part> = []
   const parts: Array<Part> = []

@@ -9,21 +9,35 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname } from "node:path"
 import process from "node:process"
 import { Option, Schema } from "effect"
-import { CodePart } from "@uniflow/core"
+import type { CodePart } from "@uniflow/core"
 import type { Reached } from "./reach.ts"
 
 const Entry = Schema.Struct({
   project: Schema.String,
   reads: Schema.Array(Schema.Tuple([Schema.String, Schema.String])),
   reached: Schema.Union([
-    Schema.Struct({ kind: Schema.Literal("seen"), hash: Schema.String, parts: Schema.Array(Schema.Int) }),
+    /** `parts`: positions in the list of all parts, with commas between. */
+    Schema.Struct({ kind: Schema.Literal("seen"), hash: Schema.String, parts: Schema.String }),
     Schema.Struct({ kind: Schema.Literals(["unseen", "refused"]), why: Schema.String })
   ])
 })
 const Kept = Schema.fromJsonString(Schema.Struct({
   entries: Schema.Array(Schema.Tuple([Schema.String, Entry])),
-  parts: Schema.Array(CodePart)
+  /** JSON of its own, because many small values are slow to decode: file, name, hash and text of each part, one after the other. */
+  parts: Schema.String
 }))
+
+const partsIn = (text: string): ReadonlyArray<CodePart> => {
+  const flat: unknown = JSON.parse(text)
+  const parts: Array<CodePart> = []
+  if (!Array.isArray(flat)) return parts
+  for (let i = 0; i < flat.length; i += 4) {
+    const [file, name, hash, text]: ReadonlyArray<unknown> = flat.slice(i, i + 4)
+    if (typeof file !== "string" || typeof name !== "string" || typeof hash !== "string") throw new Error("no part")
+    parts.push({ file, name, hash, text: typeof text === "string" ? text : null })
+  }
+  return parts
+}
 
 /** An answer, and the files besides the project's sources that it depends on, with their digests. */
 export interface CachedReach {
@@ -45,10 +59,11 @@ const load = (file: string): Iterable<readonly [string, CachedReach]> => {
     if (text.slice(0, end) !== header(content)) return []
     const kept = Schema.decodeOption(Kept)(content)
     if (Option.isNone(kept)) return []
-    const { entries, parts } = kept.value
+    const { entries } = kept.value
+    const parts = partsIn(kept.value.parts)
     return entries.map(([key, { project, reached, reads }]) => [
       key,
-      { project, reads, reached: reached.kind === "seen" ? { ...reached, parts: reached.parts.flatMap((index) => parts[index] ?? []) } : reached }
+      { project, reads, reached: reached.kind === "seen" ? { ...reached, parts: reached.parts.split(",").flatMap((index) => parts[Number(index)] ?? []) } : reached }
     ])
   } catch {
     return []
@@ -88,11 +103,11 @@ export const make = (file: string | undefined) => {
               const index = parts.get(id) ?? texts.push(part) - 1
               parts.set(id, index)
               return index
-            })
+            }).join(",")
           }
         }
       ])
-      const content = JSON.stringify({ entries: kept, parts: texts })
+      const content = JSON.stringify({ entries: kept, parts: JSON.stringify(texts.flatMap((part) => [part.file, part.name, part.hash, part.text])) })
       const temporary = `${file}.${process.pid}`
       try {
         if (!existsSync(dirname(file))) mkdirSync(dirname(file))

@@ -23,7 +23,8 @@ type Json = { readonly [key: string]: unknown }
 export const isJson = (u: unknown): u is Json => typeof u === "object" && u !== null && !Array.isArray(u)
 
 /** The conditions under which this process resolves packages. */
-const conditionsOf = (args: ReadonlyArray<string>): ReadonlySet<string> => {
+export const conditionsInUse = (): ReadonlySet<string> => {
+  const args = [...process.execArgv, ...(process.env["NODE_OPTIONS"] ?? "").split(/\s+/)]
   const found = new Set(["node", "import", "module-sync", "require", "default"])
   for (const [i, arg] of args.entries()) {
     const match = /^(?:--conditions|-C)(?:=(.*))?$/.exec(arg)
@@ -66,7 +67,7 @@ const entry = (map: Json, key: string, conditions: ReadonlySet<string>): string 
 
 /** Resolves imports; keeps what it read. One is made for each look at a project. */
 export const make = (parser: Parser, root: string) => {
-  const conditions = conditionsOf([...process.execArgv, ...(process.env["NODE_OPTIONS"] ?? "").split(/\s+/)])
+  const conditions = conditionsInUse()
   const manifests = new Map<string, Json | undefined>()
   const paths = new Map<string, ReadonlyArray<{ readonly pattern: string; readonly targets: ReadonlyArray<string> }>>()
   /** Files besides modules that answers depend on. */
