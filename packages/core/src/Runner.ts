@@ -6,7 +6,7 @@
  */
 import { Cause, Clock, Context, Effect, Exit, FiberSet, Layer, Option, Result, Semaphore } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
-import { Codec } from "./Codec.ts"
+import { Codec, type Encoded } from "./Codec.ts"
 import { CODE_MEDIA_TYPE, encodeParts } from "./CodeParts.ts"
 import { type Code, CodeVersion } from "./CodeVersion.ts"
 import { StepAmbience } from "./StepAmbience.ts"
@@ -243,8 +243,14 @@ export const make = Effect.gen(function*() {
     })
 
   /** What the steps' code is made of, as an artifact of the run; its bytes are those of every run of the same code. */
+  let lastParts: { readonly key: string; readonly encoded: Encoded | undefined } | undefined
+  const encodedParts = (codes: ReadonlyMap<AnyStep, Code>): Encoded | undefined => {
+    const key = Array.from(codes.values(), (code) => code.kind === "deep" ? code.hash : "").join()
+    if (lastParts?.key !== key) lastParts = { key, encoded: encodeParts(codes.values()) }
+    return lastParts.encoded
+  }
   const namedParts = (prepared: Prepared, attempt: number, createdAtMs: number): Effect.Effect<ReadonlyArray<Change>, StoreError> => {
-    const encoded = encodeParts(prepared.codes.values())
+    const encoded = encodedParts(prepared.codes)
     return encoded === undefined ? Effect.succeed([]) : Effect.map(objects.keep(encoded, CODE_MEDIA_TYPE, "json"), ({ changes, ref: { digest, sizeBytes } }) => [
       ...changes,
       {

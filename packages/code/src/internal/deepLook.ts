@@ -60,7 +60,7 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
       const read = Project.make(parser, place.path, parsed)
       project = { digest, path: place.path, read, influences: Influences.make(read, look.paths) }
     }
-    const reached = reachOf(look, project.read, project.influences)
+    const reached = attempt(look, project.read, project.influences)
     cache.set(keyOf(look), {
       project: digest,
       reads: project.read.reads().flatMap((path) => {
@@ -77,6 +77,15 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
 }
 
 const unseen = (why: string): Reached => ({ kind: "unseen", why })
+
+/** What cannot be read for a reason that nobody thought of is not seen. */
+const attempt = (look: Look, project: Project.Project, influences: Influences.Influences): Reached => {
+  try {
+    return reachOf(look, project, influences)
+  } catch (cause) {
+    return unseen(`reading it failed: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+}
 
 const reachOf = ({ frames, place, subject }: Look, project: Project.Project, influences: Influences.Influences): Reached => {
   const [first] = frames

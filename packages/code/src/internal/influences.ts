@@ -155,10 +155,22 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
       if (module === undefined) return []
       const found = project.mutations(module).all.filter((mutation) =>
         mutation.target.kind !== "global" && !target.items.includes(mutation.item) && isSame(project.changed(module, mutation.target), target) && counts(mutation, module, target))
-      return [...new Set(found.map(({ item }) => item))].map((item) => ({ module, item }))
+      const handed = project.mutations(module).returns
+        .filter((each) => each.target.kind !== "global" && isCallable(each.item) && !target.items.includes(each.item) && isSame(project.changed(module, each.target), target))
+        .flatMap(({ item }) => givenBy(module, item))
+      return [...[...new Set(found.map(({ item }) => item))].map((item) => ({ module, item })), ...handed]
     })
     changes.set(target.items[0]!, made)
     return made
+  }
+
+  /** Declarations and statements that change what a function gives. */
+  const givenBy = (module: ModuleItems, item: Item): ReadonlyArray<Influence> => {
+    const target: Items = { kind: "items", module, name: item.name, items: [item] }
+    return using(module, item).filter((use) =>
+      project.mutations(use.module).all.some((mutation) =>
+        mutation.item === use.item && mutation.given && mutation.target.kind !== "global" && !(mutation.how.kind === "method" && isHarmlessMethod(mutation.how.method))
+        && isSame(project.changed(use.module, mutation.target), target)))
   }
 
   /** Declarations and statements that mention a function. */

@@ -26,6 +26,8 @@ export interface Mutation {
   readonly how: How
   /** Whether it happens while the module is loaded, not when a function of it is called. */
   readonly atLoad: boolean
+  /** Whether it is what a function gives that is changed: `tableOf().push(1)`. */
+  readonly given: boolean
 }
 
 /** Methods of built-in values that change nothing. */
@@ -52,6 +54,8 @@ export interface Pass {
 
 export interface Mutations {
   readonly all: ReadonlyArray<Mutation>
+  /** Values that functions hand out. */
+  readonly returns: ReadonlyArray<{ readonly item: Item; readonly target: Changed }>
   /** Functions by the parameters (positions) that they change. */
   readonly parameters: ReadonlyMap<Node, ReadonlySet<number>>
   /** Functions by the parameters that they hand on to others. */
@@ -76,6 +80,11 @@ const rootOf = (given: Node): Node => {
   return node
 }
 
+const isThroughCall = (given: Node): boolean => {
+  const node = unwrap(given)
+  return node.type === "CallExpression" || node.type === "OptionalCallExpression" || (isMember(node) && isThroughCall(child(node, "object")!)) || (node.type === "AwaitExpression" && isThroughCall(child(node, "argument")!))
+}
+
 const isMember = (node: Node): boolean => node.type === "MemberExpression" || node.type === "OptionalMemberExpression"
 
 const chainOf = (given: Node): string => {
@@ -87,6 +96,7 @@ const chainOf = (given: Node): string => {
 export const read = (module: ModuleItems): Mutations => {
   const { scopes } = module
   const all: Array<Mutation> = []
+  const returns: Array<Mutations["returns"][number]> = []
   const parameters = new Map<Node, Set<number>>()
   const passes = new Map<Node, Array<Pass>>()
   const changesThis = new Set<Node>()
@@ -120,12 +130,15 @@ export const read = (module: ModuleItems): Mutations => {
     if (root.type !== "Identifier") return
     const binding = bindingOf(root)
     if (binding === undefined) {
-      if (scopes.references.has(root)) all.push({ item, target: { kind: "global", name: chainOf(chain) }, how, atLoad })
+      if (scopes.references.has(root)) all.push({ item, target: { kind: "global", name: chainOf(chain) }, how, atLoad, given: false })
       return
     }
     const target = named(binding, chain)
-    if (target !== undefined) return void all.push({ item, target, how, atLoad })
+    if (target !== undefined) all.push({ item, target, how, atLoad, given: isThroughCall(chain) })
     if (seen.has(binding)) return
+    // A constant of the module may be another name for what it was made from.
+    const alias = target === undefined || binding.node.type !== "VariableDeclarator" ? undefined : child(binding.node, "init")
+    if (target !== undefined && (alias === undefined || isThroughCall(alias) || how.kind === "argument")) return
     const on = new Set([...seen, binding])
     if (binding.kind === "parameter") {
       if (how.kind === "method" && isHarmlessMethod(how.method)) return
@@ -176,8 +189,23 @@ export const read = (module: ModuleItems): Mutations => {
     }
   }
 
+  const returned = (item: Item, given: Node | undefined): void => {
+    const value = given === undefined ? undefined : unwrap(given)
+    if (value === undefined || isThroughCall(value)) return
+    const root = rootOf(value)
+    const binding = root.type === "Identifier" ? bindingOf(root) : undefined
+    const target = binding === undefined ? undefined : named(binding, value)
+    if (target !== undefined) returns.push({ item, target })
+  }
+
   const visit = (item: Item, node: Node, functions: ReadonlyArray<Node>): void => {
     switch (node.type) {
+      case "ReturnStatement":
+        returned(item, child(node, "argument"))
+        break
+      case "ArrowFunctionExpression":
+        returned(item, child(node, "body"))
+        break
       case "AssignmentExpression":
         assigned(item, child(node, "left")!, functions)
         break
@@ -228,5 +256,5 @@ export const read = (module: ModuleItems): Mutations => {
   }
 
   for (const item of module.items) visit(item, item.node, [])
-  return { all, parameters, passes, changesThis }
+  return { all, returns, parameters, passes, changesThis }
 }

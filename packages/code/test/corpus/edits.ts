@@ -11,7 +11,7 @@ export interface Edit {
 const main = "src/main.ts"
 
 const all = (part: string): Record<string, ReadonlyArray<string>> =>
-  Object.fromEntries(["load", "clean", "train", "evaluate", "report", "prompt", "lazy", "old", "numbers", "kinds", "idle"].map((step) => [step, [part]]))
+  Object.fromEntries(["load", "clean", "train", "evaluate", "report", "prompt", "lazy", "old", "numbers", "kinds", "shared", "idle"].map((step) => [step, [part]]))
 
 export const edits: ReadonlyArray<Edit> = [
   // A step's own function.
@@ -66,6 +66,9 @@ export const edits: ReadonlyArray<Edit> = [
   { what: "a second assignment", at: [["src/kinds.ts", "", `handlers["b"] = () => "b"\n`]], runs: { kinds: [`handlers["b"] = () => "b"`] } },
   { what: "something global is replaced by a module that is loaded before", at: [["src/title.ts", "", "Array.prototype.at = () => undefined\n"]], runs: all("Array.prototype.at = () => undefined") },
   { what: "a package is set up by a module that is imported for what it does", at: [["src/plugins.ts", "", `import { noop } from "other"\nnoop()\n`]], runs: all("noop()") },
+  { what: "what is pushed under another name", at: [["src/shared.ts", "push(4)", "push(5)"]], runs: { shared: ["same.push(5)"] } },
+  { what: "what is pushed into what a function gives, in another file", at: [["src/title.ts", "", `import { all } from "./shared.ts"\nall().unshift(9)\n`]], runs: { shared: ["all().unshift(9)"] } },
+  { what: "what only reads what a function gives", at: [["src/shared.ts", "all().length", "all().length + 1"]], runs: {} },
   { what: "a memo", at: [["src/memo.ts", "n < 2 ? n", "n < 1 ? n"]], runs: { numbers: ["fib"] } },
   // Data and packages.
   { what: "imported JSON", at: [["src/settings.json", "Shop", "Store"]], runs: { report: ["content"] } },

@@ -40,6 +40,7 @@ import settings from "./settings.json" with { type: "json" }
 import { legacy } from "./legacy.js"
 import { fib } from "./memo.ts"
 import { describeKind } from "./kinds.ts"
+import { first } from "./shared.ts"
 
 const FACTOR = 2
 const UNUSED = 1
@@ -68,8 +69,9 @@ export const lazy = Step.make("lazy", { run: async () => (await import("@/lazy.t
 export const old = Step.make("old", { run: () => legacy(1) })
 export const numbers = Step.make("numbers", { run: () => fib(10) })
 export const kinds = Step.make("kinds", { run: () => describeKind("a") })
+export const shared = Step.make("shared", { run: () => first() })
 export const idle = Step.make("idle", { run: () => noop() })
-export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, idle]
+export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, shared, idle]
 console.error(steps.length === UNUSED ? "one" : "")
 `,
   "src/config.ts": `export const LIMIT = 3\nexport const OTHER = 4\nexport interface Options { readonly limit: number }\n`,
@@ -145,6 +147,13 @@ export const fib = (n: number): number => {
 handlers["a"] = () => first()
 const first = (): string => "first"
 export const describeKind = (kind: string): string => handlers[kind]?.() ?? "unknown"
+`,
+  "src/shared.ts": `const list: Array<number> = []
+const same = list
+export const all = (): Array<number> => list
+export const first = (): number => list[0] ?? list.length
+same.push(4)
+export const length = (): number => all().length
 `,
   "src/apart.ts": `export const apart = 1\n`
 }
