@@ -40,6 +40,8 @@ export interface SweepOptions<P extends Pipeline.Any> {
   readonly stopOnFailure?: boolean | undefined
   /** Begins no further run when it is aborted, and stops those that run; the sweep rejects with `RunInterrupted` and can be gone on with. */
   readonly signal?: AbortSignal | undefined
+  /** Called when a run of the sweep is about to begin, with all runs that the sweep has. */
+  readonly onStart?: ((run: SweepRun, all: ReadonlyArray<SweepRun>) => void) | undefined
   /** Called when a run of the sweep has ended. */
   readonly onRun?: ((run: SweptRun<P>) => void) | undefined
 }

@@ -251,7 +251,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
   }
 
   const sweep = async (pipeline: Pipeline.Any, options: Sweep.SweepOptions<Pipeline.Any>): Promise<Sweep.SweepResult> => {
-    const { concurrency = 4, experiment, onRun, signal, stopOnFailure = false, tags } = options
+    const { concurrency = 4, experiment, onRun, onStart, signal, stopOnFailure = false, tags } = options
     const { id, runs } = await runPromise(Effect.flatMap(Hasher, (hasher) => Sweep.plan(pipeline, options, hasher)))
     if (!(Number.isInteger(concurrency) && concurrency >= 1)) throw new InvalidInput({ what: "The sweep", issue: "concurrency must be a whole number from 1" })
     const ended: Array<Sweep.SweptRun> = runs.map((run) => ({ ...run, status: "not begun" }))
@@ -259,6 +259,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     let stopped = false
     const one = async (at: number): Promise<void> => {
       const { id: runId, params, seed } = runs[at]!
+      onStart?.(runs[at]!, runs)
       const swept = await begin(pipeline, { runId, params, seed, experiment, tags: { ...tags, sweep: id }, signal }, false).result.then(
         (result): Sweep.SweptRun => ({ id: runId, params, seed, status: "completed", result }),
         (error: unknown): Sweep.SweptRun => ({ id: runId, params, seed, status: "failed", error })

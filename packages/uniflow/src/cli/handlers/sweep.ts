@@ -1,15 +1,18 @@
 /** Runs a sweep and shows it: a line for each run that has ended, at the end a table of all. */
-import { type Cell, escapeControls, formatCount, formatDuration, formatNumbers, MISSING, renderTable } from "@uniflow/compare"
+import process from "node:process"
+import { escapeControls, formatCount, formatDuration, formatNumbers } from "@uniflow/compare"
 import type { Pipeline, Sweep } from "@uniflow/core"
 import type { Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { describeFailure, UsageError } from "../Failure.ts"
 import { codeOfSignal, onStopSignal, type StopSignal } from "../Interruption.ts"
+import { LiveBlock } from "../LiveBlock.ts"
 import { lookOfStatus } from "../Look.ts"
 import { withConfig } from "../openStore.ts"
 import type { Output } from "../Output.ts"
 import { parsePairs, readRunParams } from "../ParamValues.ts"
 import { loadConfig, pipelineOf } from "../ProjectConfig.ts"
+import { liveSweep, renderSweep, type SweepRow } from "../SweepTable.ts"
 
 export interface SweepInput {
   readonly pipeline: string | undefined
@@ -106,27 +109,37 @@ const metricsOf = (run: Sweep.SweptRun): { readonly [name: string]: number } => 
 
 const messageOf = (run: Sweep.SweptRun): string => (run.status === "failed" ? describeFailure(run.error).message.split("\n")[0]! : "")
 
-const tableOf = ({ runs }: Sweep.SweepResult, output: Output): string => {
-  const names = [...new Set(runs.flatMap(({ params }) => Object.keys(params as Loose)))]
-  const varying = names.filter((name) => new Set(runs.map(({ params }) => JSON.stringify((params as Loose)[name]))).size > 1)
-  const bare = [...new Set(runs.flatMap((run) => Object.keys(metricsOf(run)).filter((name) => !name.includes("."))))].slice(0, 4)
-  const texts = bare.map((name) => formatNumbers(runs.map((run) => metricsOf(run)[name])))
-  return renderTable({
-    columns: [{}, { gap: 1 }, ...varying.map(() => ({ align: "right" as const })), { align: "right" }, ...bare.map(() => ({ align: "right" as const })), { maxWidth: 60 }],
-    header: { cells: ["", "run", ...varying, "seed", ...bare, ""] },
-    rows: runs.map((run, at) => {
-      const look = lookOfStatus(symbolOf[run.status])
-      const cells: Array<Cell | string> = [
-        { text: look.symbol, tone: look.tone },
-        run.id,
-        ...varying.map((name) => JSON.stringify((run.params as Loose)[name]) ?? MISSING),
-        String(run.seed),
-        ...texts.map((column) => column[at] ?? MISSING),
-        { text: messageOf(run), tone: "bad" }
-      ]
-      return { cells }
-    })
-  }, { columns: output.columns, color: output.color })
+const rowOf = (run: Sweep.SweptRun): SweepRow => ({ id: run.id, params: run.params as Loose, seed: run.seed, status: symbolOf[run.status], metrics: metricsOf(run), message: messageOf(run) })
+
+const FRAME_MS = 100
+
+/** The table of a sweep under way, redrawn in place. */
+const drawLive = (output: Output) => {
+  const begunAtMs = Date.now()
+  const block = new LiveBlock(process.stdout, [process.stderr])
+  const rows = new Map<string, SweepRow>()
+  const ended: Array<SweepRow> = []
+  const draw = (): void => {
+    const [columns, height] = block.size
+    block.draw(rows.size === 0 ? [] : liveSweep([...rows.values()], ended, Date.now() - begunAtMs, height, { columns, color: output.color }))
+  }
+  const timer = setInterval(draw, FRAME_MS)
+  timer.unref()
+  return {
+    started: (run: Sweep.SweepRun, all: ReadonlyArray<Sweep.SweepRun>): void => {
+      if (rows.size === 0) for (const one of all) rows.set(one.id, { ...one, status: "pending", metrics: {}, message: "" })
+      rows.set(run.id, { ...rows.get(run.id)!, status: "running" })
+    },
+    ended: (run: Sweep.SweptRun): void => {
+      const row = rowOf(run)
+      rows.set(run.id, row)
+      ended.push(row)
+    },
+    end: (): void => {
+      clearInterval(timer)
+      block.end([])
+    }
+  }
 }
 
 /** `uniflow sweep` */
@@ -146,9 +159,11 @@ export const sweep: Handler<SweepInput> = async (input, context) => {
       output.remark(`Stopping, the sweep can be gone on with … (${signal === "SIGINT" ? "Ctrl-C" : signal} again to quit at once)`)
       controller.abort()
     })
+    const live = output.live ? drawLive(output) : undefined
     let ended = 0
     const onRun = (run: Sweep.SweptRun): void => {
       ended++
+      live?.ended(run)
       if (output.json) {
         output.jsonLine({
           _tag: "Run",
@@ -159,7 +174,7 @@ export const sweep: Handler<SweepInput> = async (input, context) => {
           metrics: metricsOf(run),
           ...(run.status === "failed" ? { error: { code: describeFailure(run.error).code, message: describeFailure(run.error).message } } : {})
         })
-      } else if (!output.quiet) {
+      } else if (!output.quiet && live === undefined) {
         const look = lookOfStatus(symbolOf[run.status])
         const told = run.status === "failed" ? messageOf(run) : Object.entries(metricsOf(run)).filter(([name]) => !name.includes(".")).map(([name, value]) => `${name} ${formatNumbers([value])[0]}`).join("  ")
         output.line(`${output.tone(look.symbol, look.tone)} ${ended}  ${run.id}  ${escapeControls(told)}`)
@@ -177,20 +192,23 @@ export const sweep: Handler<SweepInput> = async (input, context) => {
         tags,
         stopOnFailure,
         signal: controller.signal,
+        onStart: live?.started,
         onRun
       })
+      live?.end()
       const failed = result.runs.filter(({ status }) => status !== "completed").length
       const counts = { completed: result.runs.length - failed, failed: result.runs.filter(({ status }) => status === "failed").length, notBegun: result.runs.filter(({ status }) => status === "not begun").length }
       const exitCode = failed === 0 ? ExitCode.success : ExitCode.failed
       if (output.json) output.jsonLine({ _tag: "Result", sweep: result.id, exitCode, durationMs: Date.now() - begunAtMs, counts })
       else if (output.quiet) for (const run of result.runs) output.line(run.id)
       else {
-        output.line(`\n${tableOf(result, output)}\n`)
+        output.line(`\n${renderSweep(result.runs.map(rowOf), { columns: output.columns, color: output.color })}\n`)
         output.line(`${output.tone(lookOfStatus(failed === 0 ? "completed" : "failed").symbol, lookOfStatus(failed === 0 ? "completed" : "failed").tone)} ${formatCount(result.runs.length, "run")} of ${escapeControls(pipeline.name)} in ${formatDuration(Date.now() - begunAtMs)}${counts.failed === 0 ? "" : `, ${counts.failed} failed`}${counts.notBegun === 0 ? "" : `, ${counts.notBegun} not begun`}  ${output.tone(result.id, "faint")}`)
         output.line(output.tone(`  uniflow experiment list --tag sweep=${result.id}`, "faint"))
       }
       return exitCode
     } catch (error) {
+      live?.end()
       if (received === undefined) throw error
       const code = codeOfSignal(received)
       if (output.json) output.jsonLine({ _tag: "Result", sweep: input.id ?? null, exitCode: code, durationMs: Date.now() - begunAtMs })
