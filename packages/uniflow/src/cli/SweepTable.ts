@@ -43,13 +43,14 @@ export const renderSweep = (all: ReadonlyArray<SweepRow>, style: Style, rows = a
   }, style)
 }
 
-/** What stands on a terminal while a sweep is under way: the runs that are running, those that ended last, and how far it has come. */
+/** What stands on a terminal while a sweep is under way, in fewer than `height` lines: the runs that are running, those that ended last, and how far it has come. */
 export const liveSweep = (all: ReadonlyArray<SweepRow>, endedLast: ReadonlyArray<SweepRow>, sinceMs: number, height: number, style: Style): ReadonlyArray<string> => {
   const running = all.filter(({ status }) => status === "running")
-  const room = Math.max(1, height - 4)
+  // Besides the rows there are a header of two lines, two lines below, and the one that the cursor stands in.
+  const room = Math.max(1, height - 5)
   const ended = room > running.length ? endedLast.slice(-(room - running.length)) : []
   const shown = new Set([...ended, ...running].slice(-room))
   const failed = endedLast.filter(({ status }) => status === "failed").length
   const told = `${endedLast.length} of ${formatCount(all.length, "run")} ended${failed === 0 ? "" : `, ${failed} failed`}  ${formatDuration(sinceMs)}`
-  return [...renderSweep(all, style, all.filter((row) => shown.has(row))).split("\n"), "", told]
+  return [...renderSweep(all, style, all.filter((row) => shown.has(row)).map((row) => ({ ...row, message: "" }))).split("\n"), "", told]
 }
