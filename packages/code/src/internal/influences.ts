@@ -43,6 +43,12 @@ const functionIn = (value: Node, method: string): Node | undefined => {
     const inner = child(property, "value")
     return inner !== undefined && isFunction(unwrap(inner)) ? unwrap(inner) : undefined
   }
+  // `api.users.list()`: in an object of objects.
+  for (const property of value.type === "ObjectExpression" ? list(value, "properties") : []) {
+    const inner = child(property, "value")
+    const found = inner === undefined || unwrap(inner).type !== "ObjectExpression" ? undefined : functionIn(unwrap(inner), method)
+    if (found !== undefined) return found
+  }
   return undefined
 }
 

@@ -11,7 +11,7 @@ export interface Edit {
 const main = "src/main.ts"
 
 const all = (part: string): Record<string, ReadonlyArray<string>> =>
-  Object.fromEntries(["load", "clean", "train", "evaluate", "report", "prompt", "lazy", "old", "numbers", "kinds", "shared", "idle"].map((step) => [step, [part]]))
+  Object.fromEntries(["load", "clean", "train", "evaluate", "report", "prompt", "lazy", "old", "numbers", "kinds", "listed", "counted", "shared", "idle"].map((step) => [step, [part]]))
 
 export const edits: ReadonlyArray<Edit> = [
   // A step's own function.
@@ -69,6 +69,8 @@ export const edits: ReadonlyArray<Edit> = [
   { what: "what is pushed under another name", at: [["src/shared.ts", "push(4)", "push(5)"]], runs: { shared: ["same.push(5)"] } },
   { what: "what is pushed into what a function gives, in another file", at: [["src/title.ts", "", `import { all } from "./shared.ts"\nall().unshift(9)\n`]], runs: { shared: ["all().unshift(9)"] } },
   { what: "what only reads what a function gives", at: [["src/shared.ts", "all().length", "all().length + 1"]], runs: {} },
+  { what: "a constant that methods of an object use", at: [["src/api.ts", "base = 1", "base = 2"]], runs: { listed: ["base"], counted: ["base"] } },
+  { what: "one of two steps that call methods of one object", at: [[main, "api.count(2)", "api.count(3)"]], runs: { counted: ["run of counted"] } },
   { what: "a memo", at: [["src/memo.ts", "n < 2 ? n", "n < 1 ? n"]], runs: { numbers: ["fib"] } },
   // Data and packages.
   { what: "imported JSON", at: [["src/settings.json", "Shop", "Store"]], runs: { report: ["content"] } },

@@ -41,6 +41,7 @@ import { legacy } from "./legacy.js"
 import { fib } from "./memo.ts"
 import { describeKind } from "./kinds.ts"
 import { first } from "./shared.ts"
+import { api } from "./api.ts"
 
 const FACTOR = 2
 const UNUSED = 1
@@ -69,9 +70,11 @@ export const lazy = Step.make("lazy", { run: async () => (await import("@/lazy.t
 export const old = Step.make("old", { run: () => legacy(1) })
 export const numbers = Step.make("numbers", { run: () => fib(10) })
 export const kinds = Step.make("kinds", { run: () => describeKind("a") })
+export const listed = Step.make("listed", { run: () => api.users.list(1) })
+export const counted = Step.make("counted", { run: () => api.count(2) })
 export const shared = Step.make("shared", { run: () => first() })
 export const idle = Step.make("idle", { run: () => noop() })
-export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, shared, idle]
+export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, listed, counted, shared, idle]
 console.error(steps.length === UNUSED ? "one" : "")
 `,
   "src/config.ts": `export const LIMIT = 3\nexport const OTHER = 4\nexport interface Options { readonly limit: number }\n`,
@@ -154,6 +157,9 @@ export const all = (): Array<number> => list
 export const first = (): number => list[0] ?? list.length
 same.push(4)
 export const length = (): number => all().length
+`,
+  "src/api.ts": `const base = 1
+export const api = { count: (n: number): number => n + base, users: { list: (n: number): Array<number> => [n, base] } }
 `,
   "src/apart.ts": `export const apart = 1\n`
 }
