@@ -219,6 +219,27 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     expect(await project.run("cancel", "held")).toMatchObject({ code: 2 })
   })
 
+  it("a sweep whose process was killed, or stopped by Ctrl-C, is gone on with by the same command", async () => {
+    const args = ["sweep", "digits", "--grid", "learningRate=0.5,0.25", "--id", "s"]
+    const runs = async () => (await project.invoke("experiment", "list", "--tag", "sweep=s", "-q")).stdout.trim().split("\n").toSorted()
+    const killed = project.start(...args)
+    await killed.says("printed by load")
+    await expect.poll(async () => (await runs()).length, { timeout: 20_000 }).toBe(2)
+    killed.child.kill("SIGKILL")
+    await killed.ended
+    const ids = await runs()
+    const stopped = project.start(...args)
+    await expect.poll(async () => JSON.parse((await project.invoke("experiment", "show", ids[0]!, "--json")).stdout).attempts.length, { timeout: 20_000 }).toBe(2)
+    stopped.child.kill("SIGINT")
+    expect(await stopped.ended).toMatchObject({ code: 130, stderr: expect.stringContaining("The same command again goes on with what is missing.") })
+    project.write("go", "")
+    const again = await project.run(...args, "--json")
+    expect(again.code).toBe(0)
+    expect(jsonLines(again.stdout).at(-1)).toMatchObject({ _tag: "Result", counts: { completed: 2, failed: 0, notBegun: 0 } })
+    expect(await runs()).toEqual(ids)
+    for (const id of ids) expect(JSON.parse((await project.invoke("experiment", "show", id, "--json")).stdout)).toMatchObject({ status: "completed" })
+  })
+
   it("a process that was killed leaves a run that doctor names and resume continues", async () => {
     const first = project.start("run", "digits", "--run-id", "dead", "--param", "learningRate=0.5")
     await first.says("waits")
