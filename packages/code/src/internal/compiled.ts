@@ -125,5 +125,3 @@ const isCopy = (a: string, b: string): boolean => {
     return false
   }
 }
-
-export type CompiledCode = ReturnType<typeof make>

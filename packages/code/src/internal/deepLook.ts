@@ -28,10 +28,14 @@ export interface Look {
 /** After so much work, in milliseconds, answers are kept at once, and not only when everything ends. */
 const worthKeepingMs = 50
 
+/** How long syntax trees are kept for the next step, in milliseconds: they are large. */
+const keepTreesMs = 10_000
+
 /** Finds what steps reach; keeps what it read for the same sources. */
 export const make = (stamps: FileStamps, cache: ReachedCache) => {
   const parsed = new Map<string, { readonly stamp: string; readonly module: ModuleItems | undefined }>()
   let project: { readonly digest: string; readonly path: string; readonly read: Project.Project; readonly influences: Influences.Influences } | undefined
+  let forgetting: NodeJS.Timeout | undefined
   let checked: { readonly digest: string; readonly files: Map<string, string | undefined> } | undefined
 
   const digestOf = (look: Look, path: string): string | undefined => {
@@ -56,6 +60,11 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
   const find = (look: Look, parser: Parser): Reached => {
     const begun = performance.now()
     const { digest, place } = look
+    clearTimeout(forgetting)
+    forgetting = setTimeout(() => {
+      project = undefined
+      parsed.clear()
+    }, keepTreesMs).unref()
     if (project?.digest !== digest || project.path !== place.path) {
       const read = Project.make(parser, place.path, parsed)
       project = { digest, path: place.path, read, influences: Influences.make(read, look.paths) }

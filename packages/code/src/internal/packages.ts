@@ -87,5 +87,3 @@ export const make = (resolver: Resolver, root: string) => {
     return made
   }
 }
-
-export type Packages = ReturnType<typeof make>
