@@ -123,6 +123,7 @@ export const read = (module: ModuleItems): Mutations => {
     const root = rootOf(chain)
     const atLoad = functions.length === 0
     if (root.type === "ThisExpression") {
+      if (how.kind === "method" && isHarmlessMethod(how.method)) return
       const holder = functions.findLast((f) => f.type !== "ArrowFunctionExpression")
       if (holder !== undefined) changesThis.add(holder)
       return

@@ -71,6 +71,8 @@ export const edits: ReadonlyArray<Edit> = [
   { what: "what only reads what a function gives", at: [["src/shared.ts", "all().length", "all().length + 1"]], runs: {} },
   { what: "a constant that methods of an object use", at: [["src/api.ts", "base = 1", "base = 2"]], runs: { listed: ["base"], counted: ["base"] } },
   { what: "one of two steps that call methods of one object", at: [[main, "api.count(2)", "api.count(3)"]], runs: { counted: ["run of counted"] } },
+  { what: "one of two steps that read by one instance", at: [[main, `reader.read("b")`, `reader.read("a")`]], runs: { listed: ["run of listed"] } },
+  { what: "a private field of a class that an instance is made of", at: [["src/api.ts", `["b", 2]`, `["b", 3]`]], runs: { listed: ["Reader"], counted: ["Reader"] } },
   { what: "a memo", at: [["src/memo.ts", "n < 2 ? n", "n < 1 ? n"]], runs: { numbers: ["fib"] } },
   // Data and packages.
   { what: "imported JSON", at: [["src/settings.json", "Shop", "Store"]], runs: { report: ["content"] } },

@@ -41,7 +41,7 @@ import { legacy } from "./legacy.js"
 import { fib } from "./memo.ts"
 import { describeKind } from "./kinds.ts"
 import { first } from "./shared.ts"
-import { api } from "./api.ts"
+import { api, reader } from "./api.ts"
 
 const FACTOR = 2
 const UNUSED = 1
@@ -70,8 +70,8 @@ export const lazy = Step.make("lazy", { run: async () => (await import("@/lazy.t
 export const old = Step.make("old", { run: () => legacy(1) })
 export const numbers = Step.make("numbers", { run: () => fib(10) })
 export const kinds = Step.make("kinds", { run: () => describeKind("a") })
-export const listed = Step.make("listed", { run: () => api.users.list(1) })
-export const counted = Step.make("counted", { run: () => api.count(2) })
+export const listed = Step.make("listed", { run: () => [...api.users.list(1), reader.read("b")] })
+export const counted = Step.make("counted", { run: () => api.count(2) + reader.read("a") })
 export const shared = Step.make("shared", { run: () => first() })
 export const idle = Step.make("idle", { run: () => noop() })
 export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, listed, counted, shared, idle]
@@ -160,6 +160,13 @@ export const length = (): number => all().length
 `,
   "src/api.ts": `const base = 1
 export const api = { count: (n: number): number => n + base, users: { list: (n: number): Array<number> => [n, base] } }
+class Reader {
+  readonly #known = new Map([["a", 1], ["b", 2]])
+  read(key: string): number {
+    return this.#known.get(key) ?? base
+  }
+}
+export const reader = new Reader()
 `,
   "src/apart.ts": `export const apart = 1\n`
 }
