@@ -12,11 +12,12 @@ const storage = new AsyncLocalStorage<Ambient>()
 
 const levels = { debug: "debug", log: "info", info: "info", warn: "warn", error: "error" } as const satisfies Record<string, LogLevel>
 
-let wrapped = false
+/** Consoles that are wrapped. Not a variable that is assigned anew: steps may reach this module, and such a one hides what a result depends on. */
+const wrapped = new WeakSet<Console>()
 
 const wrapConsole = (): void => {
-  if (wrapped) return
-  wrapped = true
+  if (wrapped.has(console)) return
+  wrapped.add(console)
   for (const [method, level] of Object.entries(levels) as ReadonlyArray<[keyof typeof levels, LogLevel]>) {
     const print = console[method].bind(console)
     console[method] = (...values: ReadonlyArray<unknown>) => {
