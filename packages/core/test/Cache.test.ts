@@ -6,6 +6,9 @@ import { ending, failure, layer, run, stores } from "./memory.ts"
 
 /** A step that loads data once for a whole sweep, and one that uses it. */
 const sweep = (ran: Array<string>, cache: boolean | { readonly maxAge: Duration.Input } = true) => {
+  return Pipeline.make("sweep", { steps: [stepsOf(ran, cache).train] })
+}
+const stepsOf = (ran: Array<string>, cache: boolean | { readonly maxAge: Duration.Input } = true) => {
   const load = Step.make("load", {
     version: "1",
     cache,
@@ -19,7 +22,7 @@ const sweep = (ran: Array<string>, cache: boolean | { readonly maxAge: Duration.
     }
   })
   const train = Step.make("train", { version: "1", inputs: { load }, params: { lr: Schema.Number }, run: ({ inputs, params }) => (ran.push("train"), inputs.load.draw * params.lr) })
-  return Pipeline.make("sweep", { steps: [train] })
+  return { load, train }
 }
 
 it.effect("a cached step is taken from another run, and the new run's record is as complete as if it had executed", () =>
@@ -194,11 +197,11 @@ it.effect("a result whose bytes are collected at the very moment it is taken is 
     yield* TestClock.adjust("60 days")
     const store = yield* RunStore
     let removals = 0
-    const racing = Layer.succeed(RunStore, {
+    const racing = (source: string) => Layer.succeed(RunStore, {
       ...store,
       commit: (writer, changes) =>
         changes.some((change) => change._tag === "StepRecorded" && change.record.decision === "cached")
-          ? store.remove("first").pipe(
+          ? store.remove(source).pipe(
             Effect.andThen(GarbageCollector.collect().pipe(Effect.orDie)),
             Effect.tap(({ count }) => Effect.sync(() => (removals += count))),
             Effect.andThen(store.commit(writer, changes)),
@@ -207,12 +210,20 @@ it.effect("a result whose bytes are collected at the very moment it is taken is 
           : store.commit(writer, changes)
     })
     const context = yield* Effect.context<RunStore | ArtifactStore>()
-    const runner = Layer.fresh(Runner.layer).pipe(Layer.provideMerge(racing))
-    const second = yield* Effect.provide(run(sweep(ran), { path: "a", lr: 2 }, { runId: "second" }), runner)
+    const runner = (source: string) => Layer.fresh(Runner.layer).pipe(Layer.provideMerge(racing(source)))
+    const second = yield* Effect.provide(run(sweep(ran), { path: "a", lr: 2 }, { runId: "second" }), runner("first"))
     expect(removals).toBeGreaterThan(0)
     expect(second.decisions.load).toMatchObject({ decision: "executed", reasons: [{ component: "first" }, { component: "artifact" }] })
     expect(ran).toEqual(["load", "train", "load", "train"])
     const { artifacts } = yield* snapshot("second")
     const objects = yield* ArtifactStore
     for (const { digest, sizeBytes } of artifacts.filter(({ name }) => name === "large.bin")) expect(yield* objects.size(digest)).toBe(sizeBytes)
+    // Where it is the run's last step its record must not end the attempt before that is known.
+    yield* TestClock.adjust("60 days")
+    ran.length = 0
+    const alone = Pipeline.make("alone", { steps: [stepsOf(ran).load] })
+    const last = yield* Effect.provide(run(alone, { path: "a" }, { runId: "last" }), runner("second"))
+    expect(last.decisions.load.decision).toBe("executed")
+    expect(ran).toEqual(["load"])
+    expect((yield* snapshot("last")).run.status).toBe("completed")
   }).pipe(Effect.provide(layer)))

@@ -149,9 +149,9 @@ export class RunSession {
 
   /**
    * Records the outcome of a step with everything that belongs to it; `items` are outcomes that it is made of. With the
-   * last step's the attempt ends.
+   * last step's the attempt ends, unless what follows may still have to execute it (`mayEnd`).
    */
-  record(record: Outcome, changes: ReadonlyArray<Change>, items: ReadonlyArray<Outcome> = []): Effect.Effect<StepRecord, StoreError> {
+  record(record: Outcome, changes: ReadonlyArray<Change>, items: ReadonlyArray<Outcome> = [], mayEnd = true): Effect.Effect<StepRecord, StoreError> {
     const submitted = [...changes]
     const number = (outcome: Outcome): StepRecord => {
       const numbered = { ...outcome, runId: this.runId, seq: ++this.lastSeq, attempt: this.attempt }
@@ -160,7 +160,7 @@ export class RunSession {
     }
     const numberedItems = items.map(number)
     const numbered = number(record)
-    const last = record.address === record.step && record.status !== "failed" && this.isLast()
+    const last = mayEnd && record.address === record.step && record.status !== "failed" && this.isLast()
     if (last) submitted.push({ _tag: "AttemptEnded", attempt: this.attempt, status: "completed", endedAtMs: this.now(), error: null, failedStep: null })
     return Effect.map(this.submit(submitted), () => {
       this.completed = last
