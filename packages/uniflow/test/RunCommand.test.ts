@@ -281,7 +281,7 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     }
     expect(tagged.stdout).toContain("t\\x1b[2J=v\\x07")
     const { stderr: verbose } = await project.run("run", "hostile", "--run-id", "h", "--verbose")
-    expect(verbose).toContain("StepRunner")
+    expect(verbose).toContain("StepExecutor")
   })
 
   it("a secret is given again to resume, and is printed nowhere, not even in the error that quotes it", async () => {
