@@ -194,7 +194,11 @@ const clearGeneration = (run: bigint, address: string, generation: number): Read
 }
 
 /** Ends an attempt, the run with it, and the lease. */
-const endAttempt = (run: bigint, change: Extract<Change, { readonly _tag: "AttemptEnded" }>): ReadonlyArray<SqlStatement> => {
+const endAttempt = (
+  run: bigint,
+  change: Extract<Change, { readonly _tag: "AttemptEnded" }>,
+  counted: Counted | undefined
+): ReadonlyArray<SqlStatement> => {
   const { attempt, endedAtMs, failedStep, status } = change
   const error = jsonOrNull(change.error)
   return [
@@ -204,12 +208,16 @@ const endAttempt = (run: bigint, change: Extract<Change, { readonly _tag: "Attem
       sql: "UPDATE attempts SET status = ?, ended_at_ms = ?, error = ? WHERE run = ? AND attempt = ?",
       params: [status, endedAtMs, error, run, int(attempt)]
     },
-    ...(status === "interrupted" ? [] : [deleteUnfinished(run)])
+    ...(status === "interrupted" || counted?.shown?.size === 0 ? [] : [deleteUnfinished(run)])
   ]
 }
 
 /** The statements of one change, a step's record and kept bytes aside. */
-const statementsOf = (run: bigint, change: Exclude<Change, { readonly _tag: "StepRecorded" | "BlobKept" }>): ReadonlyArray<SqlStatement> => {
+const statementsOf = (
+  run: bigint,
+  change: Exclude<Change, { readonly _tag: "StepRecorded" | "BlobKept" }>,
+  counted: Counted | undefined
+): ReadonlyArray<SqlStatement> => {
   switch (change._tag) {
     case "StepActive":
       return [insertActive(run, change.active)]
@@ -253,7 +261,7 @@ const statementsOf = (run: bigint, change: Exclude<Change, { readonly _tag: "Ste
         params: [run, int(line.seq), text(line.address), int(line.attempt), line.atMs, line.level, text(line.message)]
       }))
     case "AttemptEnded":
-      return endAttempt(run, change)
+      return endAttempt(run, change, counted)
   }
 }
 
@@ -309,7 +317,7 @@ export const commitStatements = (
       }
     } else {
       if (change._tag === "StepActive") counted?.shown?.add(change.active.address)
-      statements.push(...statementsOf(run, change))
+      statements.push(...statementsOf(run, change, counted))
       if (change._tag === "AttemptEnded" && counted !== undefined && counted.waiting >= inlineOutputs.SETTLE_AT_END_ROWS) {
         statements.push(...inlineOutputs.settleEnded(run))
       }
