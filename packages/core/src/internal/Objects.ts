@@ -14,8 +14,9 @@ export interface Saved {
   readonly changes: ReadonlyArray<Change>
 }
 
-/** Bytes of recent small values, which share no memory with anything, are kept at hand, up to this much. */
-const CACHE_BYTES = 32 * 1024 * 1024
+/** Bytes of recent small values, which share no memory with anything, are kept at hand, up to so many and this much. */
+const CACHE_VALUES = 2048
+const CACHE_BYTES = 16 * 1024 * 1024
 
 /** Values to bytes and back: small ones inside the run store, large ones in the artifact store, all by digest. */
 export class Objects {
@@ -175,7 +176,7 @@ export class Objects {
     this.recent.set(digest, bytes)
     this.recentBytes += bytes.length
     for (const [oldest, old] of this.recent) {
-      if (this.recentBytes <= CACHE_BYTES) return
+      if (this.recentBytes <= CACHE_BYTES && this.recent.size <= CACHE_VALUES) return
       this.recent.delete(oldest)
       this.recentBytes -= old.length
     }
