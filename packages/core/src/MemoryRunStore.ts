@@ -6,6 +6,8 @@
  */
 import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
 import * as Lease from "./Lease.ts"
+import { compareKeys, compareText, type FoundRun, lookupOf, type MetricSummary, NEWEST_FIRST, sortKeyOf } from "./FoundRun.ts"
+import { matches } from "./internal/matches.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import type {
   ActiveStep,
@@ -35,6 +37,8 @@ interface Entry {
   readonly active: Map<string, ActiveStep>
   checkpoints: Array<CheckpointRecord>
   readonly series: Map<string, Series>
+  /** Of each address, the generation that was recorded, or logged points, last. */
+  readonly generations: Map<string, number>
   readonly artifacts: Map<string, ArtifactRecord>
   readonly logs: Map<number, LogRecord>
 }
@@ -70,7 +74,10 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
   const blobNow = (digest: string): Uint8Array | undefined => blobs.get(digest)?.bytes.slice()
 
   const addSteps = (entry: Entry, records: ReadonlyArray<StepRecord>): void => {
-    for (const record of records) entry.steps.set(record.seq, record)
+    for (const record of records) {
+      entry.steps.set(record.seq, record)
+      entry.generations.set(record.address, record.generation)
+    }
   }
 
   /** The first `seq` that is used already, by an earlier record or within the same commit. */
@@ -132,6 +139,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         const chunks = series?.chunks ?? new Map<number, ChunkRecord>()
         for (const chunk of change.chunks) chunks.set(chunk.chunk, copyOf(chunk))
         entry.series.set(id, { record, chunks })
+        entry.generations.set(address, generation)
         break
       }
       case "PointsCut": {
@@ -212,7 +220,8 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         heartbeatMonotonicMs: monotonicMs, cancelRequested: false, revision
       }
       entry = {
-        run, attempts: [], steps: new Map(), active: new Map(), checkpoints: [], series: new Map(), artifacts: new Map(), logs: new Map()
+        run, attempts: [], steps: new Map(), active: new Map(), checkpoints: [], series: new Map(), generations: new Map(),
+        artifacts: new Map(), logs: new Map()
       }
       runs.set(runId, entry)
     } else {
@@ -318,6 +327,17 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     return true
   }, gate.withPermit)
 
+  const found = (entry: Entry): Omit<FoundRun, "sortKey"> => {
+    const metrics: Array<MetricSummary> = []
+    for (const { record: { address, generation, key, summary } } of entry.series.values()) {
+      if (address.includes("[") || entry.generations.get(address) !== generation) continue
+      // No store tells -0 from 0 here.
+      metrics.push({ address, key, generation, last: summary.last + 0, min: summary.min + 0, max: summary.max + 0 })
+    }
+    metrics.sort((a, b) => compareText(a.address, b.address) || compareText(a.key, b.key))
+    return { run: entry.run, git: entry.attempts.at(-1)?.environment.git, metrics }
+  }
+
   const referenced = (): Set<string> => {
     const digests = new Set<string>()
     for (const { artifacts, checkpoints, steps } of runs.values()) {
@@ -335,6 +355,18 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     annotate,
     remove,
     run: (runId) => read<RunRecord | undefined>(runId, undefined, ({ run }) => run),
+    find: ({ after, limit, orderBy = NEWEST_FIRST, where }) =>
+      Effect.sync(() => {
+        const order = compareKeys(orderBy)
+        const all: Array<FoundRun> = []
+        for (const entry of runs.values()) {
+          const one = found(entry)
+          const lookup = lookupOf(one)
+          const sortKey = sortKeyOf(orderBy, one.run.id, lookup)
+          if ((where === undefined || matches(where, lookup)) && (after === undefined || order(after, sortKey) < 0)) all.push({ ...one, sortKey })
+        }
+        return all.sort((a, b) => order(a.sortKey, b.sortKey)).slice(0, Math.max(0, Math.min(limit, 1000)))
+      }),
     runs: ({ after, experiment, limit, pipeline, status }) =>
       Effect.sync(() => {
         const order = (a: { createdAtMs: number; id: string }, b: { createdAtMs: number; id: string }): number =>

@@ -14,6 +14,8 @@
  */
 import { Context, type Effect, type Scope } from "effect"
 import type { AttemptEnvironment } from "./Environment.ts"
+import type { FoundRun, SortKey } from "./FoundRun.ts"
+import type { Filter, Order } from "./internal/filterModel.ts"
 import type { Holder } from "./ProcessIdentity.ts"
 import type {
   ActiveStep,
@@ -142,6 +144,18 @@ export interface RunQuery {
   readonly limit: number
 }
 
+/** Which runs to find, in which order. */
+export interface FindQuery {
+  /** Every run by default. */
+  readonly where?: Filter | undefined
+  /** Newest first by default. */
+  readonly orderBy?: ReadonlyArray<Order> | undefined
+  /** Runs after this place of the order: the `sortKey` of the last one. */
+  readonly after?: SortKey | undefined
+  /** At most 1,000. */
+  readonly limit: number
+}
+
 export interface StoreIdentity {
   /** Random, made with the store. */
   readonly id: string
@@ -187,6 +201,12 @@ export interface RunStoreService {
   readonly run: (runId: string) => Effect.Effect<RunRecord | undefined, StoreError>
   /** Newest first, paged by key. */
   readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<RunRecord>, StoreError>
+  /**
+   * Runs that a filter matches, by their params, tags, metrics and Git state too. Paged by key: runs that do not change
+   * meanwhile are each found once. Every store gives the same answer; what it means is said in `FoundRun.ts` and
+   * `Filter.ts`. Whoever asks keeps `Filter.LIMITS`.
+   */
+  readonly find: (query: FindQuery) => Effect.Effect<ReadonlyArray<FoundRun>, StoreError>
   /** In their order. */
   readonly attempts: (runId: string) => Effect.Effect<ReadonlyArray<AttemptRecord>, StoreError>
   /** In the order of recording, those with a `seq` above `after`. */

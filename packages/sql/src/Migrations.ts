@@ -9,6 +9,8 @@ import { Effect } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { StoreError } from "@uniflow/core"
 import { type Dialect, dialectOf } from "./internal/dialect.ts"
+import { SEQ_LIMIT } from "./internal/inlineOutputs.ts"
+import * as summaries from "./internal/summaries.ts"
 import type { SqlDriverService } from "./SqlDriver.ts"
 
 /** Major version of the format that this release writes. */
@@ -96,6 +98,46 @@ const createTables = ({ bytes, clustered, integer, key, real, table, text }: Dia
   `CREATE TABLE blobs (digest ${text} PRIMARY KEY, refreshed_at_ms ${real} NOT NULL, bytes ${bytes} NOT NULL)${table}`
 ]
 
+/** What finding runs looks at: `internal/summaries.ts` says what stands in it. */
+const createSummaries = ({ clustered, integer, real, text }: Dialect): ReadonlyArray<string> => [
+  `CREATE TABLE facts (
+    name ${text} NOT NULL, run ${integer} NOT NULL, kind ${integer} NOT NULL, number ${real}, text ${text}, PRIMARY KEY (name, run))${clustered}`,
+  "CREATE INDEX facts_by_number ON facts (name, number, run) WHERE number IS NOT NULL",
+  `CREATE INDEX facts_by_text ON facts (name, substr(text, 1, ${summaries.PREFIX}), run) WHERE text IS NOT NULL`,
+
+  `CREATE TABLE metrics (
+    metric ${text} NOT NULL, run ${integer} NOT NULL, address ${text} NOT NULL, generation ${integer} NOT NULL,
+    last_value ${real}, min_value ${real}, max_value ${real}, PRIMARY KEY (metric, run, address))${clustered}`,
+  "CREATE INDEX metrics_by_last ON metrics (metric, last_value, run) WHERE last_value IS NOT NULL",
+  "CREATE INDEX metrics_by_run ON metrics (run, address)",
+
+  // What is there already. A step that has no record yet shows the newest generation that it logged points for.
+  `INSERT INTO metrics (metric, run, address, generation, last_value, min_value, max_value)
+    SELECT metric, run, address, generation, last_value, min_value, max_value FROM series s
+    WHERE address NOT LIKE '%[%' AND generation = coalesce(
+      (SELECT t.generation FROM steps t WHERE t.id >= s.run * ${SEQ_LIMIT} AND t.id < (s.run + 1) * ${SEQ_LIMIT} AND t.address = s.address ORDER BY t.id DESC LIMIT 1),
+      (SELECT max(t.generation) FROM series t WHERE t.run = s.run AND t.address = s.address))`
+]
+
+/** Summaries of the runs that are there already. */
+const summarise = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
+  let last = 0
+  while (true) {
+    const page = yield* sql.unsafe(
+      `SELECT r.key, r.params, r.tags, a.environment FROM runs r LEFT JOIN attempts a ON a.run = r.key AND a.attempt = r.attempts
+        WHERE r.key > ? ORDER BY r.key LIMIT 200`,
+      [last]
+    ).values
+    for (const [key, params, tags, environment] of page) {
+      last = Number(key)
+      for (const statement of summaries.keepFacts(BigInt(last), summaries.storedFacts(params, tags, environment))) {
+        yield* sql.unsafe(statement.sql, statement.params)
+      }
+    }
+    if (page.length < 200) return
+  }
+})
+
 type Migration = readonly [id: number, name: string, run: (sql: SqlClient.SqlClient, dialect: Dialect) => Effect.Effect<unknown, SqlError.SqlError>]
 
 const migrations: ReadonlyArray<Migration> = [
@@ -105,6 +147,11 @@ const migrations: ReadonlyArray<Migration> = [
       for (const [name, value] of [["format", String(FORMAT)], ["id", identifier(16)], ["secret", identifier(32)]] as const) {
         yield* sql`INSERT INTO meta (name, value) VALUES (${name}, ${value})`
       }
+    })],
+  [2, "summaries", (sql, dialect) =>
+    Effect.gen(function*() {
+      for (const statement of createSummaries(dialect)) yield* sql.unsafe(statement)
+      yield* summarise(sql)
     })]
 ]
 

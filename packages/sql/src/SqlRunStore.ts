@@ -10,6 +10,7 @@ import {
   type Change,
   type Claim,
   describe,
+  Facts,
   Lease,
   type NewRun,
   ProcessIdentity,
@@ -28,6 +29,7 @@ import * as inlineOutputs from "./internal/inlineOutputs.ts"
 import * as reading from "./internal/reads.ts"
 import * as rows from "./internal/rows.ts"
 import { bool, commitStatements, type Counted, countedIf, fenced, insertStep, int, json, removeStatements, REVISION } from "./internal/statements.ts"
+import * as summaries from "./internal/summaries.ts"
 import { text, textOrNull } from "./internal/text.ts"
 import { migrate } from "./Migrations.ts"
 import { SqlDriver, type SqlHeartbeat, type SqlStatement, type SqlUnit } from "./SqlDriver.ts"
@@ -37,6 +39,12 @@ const lost = (runId: string, what = "another process took it, or it has ended"):
 
 const unrecordable = (runId: string, cause: unknown): StoreError =>
   new StoreError({ reason: "NotPermitted", what: `A change of run "${runId}" cannot be recorded (${describe(cause)})` })
+
+/** Names of everything that the summaries keep of a run's params, tags and Git state. */
+const factNames = ({ params, tags }: RunRecord): ReadonlyArray<string> => [
+  ...[...Facts.paramFacts(params), ...Facts.tagFacts(tags)].map(([name]) => name),
+  ...Facts.GIT_FACTS
+]
 
 /** Brings the database up to date and gives the store over it. Fails with `NewerFormat`, `Corrupt`, `Busy`, … */
 export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effect.gen(function*() {
@@ -95,9 +103,9 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     function*(runId: string, leaseMs: number, attempt: number, before: RunRecord | undefined, unit: SqlUnit) {
       const outcome = yield* submit(unit)
       if (outcome._tag === "Refused") return undefined
-      const [key, token, highest = 0, waitingRuns = 0] = (outcome.rows[0] ?? []).map((value) => rows.integer.decode([value]))
+      const [key, token, highest = 0, waitingRuns = 0, tracked = 0] = (outcome.rows[0] ?? []).map((value) => rows.integer.decode([value]))
       if (key === undefined || token === undefined) return yield* Effect.die(new Error("a claim gives the run's key and token"))
-      held.set(token, { runId, key: BigInt(key), highest, waiting: 0, shown: before === undefined ? new Set() : undefined })
+      held.set(token, { runId, key: BigInt(key), highest, waiting: 0, shown: before === undefined ? new Set() : undefined, stale: tracked !== 0 })
       due ||= waitingRuns >= inlineOutputs.SETTLE_RUNS
       yield* Effect.addFinalizer(() =>
         held.delete(token)
@@ -170,7 +178,12 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     switch (change._tag) {
       case "Tagged": {
         const tags = Object.fromEntries(Object.entries(change.tags).map(([name, tag]) => [text(name), textOrNull(tag)]))
-        return [{ sql: `UPDATE runs SET tags = ${dialect.mergedTags("tags")} WHERE key = ?`, params: [json(tags), key] }]
+        const named = Object.entries(change.tags)
+        return [
+          { sql: `UPDATE runs SET tags = ${dialect.mergedTags("tags")} WHERE key = ?`, params: [json(tags), key] },
+          ...summaries.dropFacts(key, named.flatMap(([name, tag]) => tag === null ? [Facts.tagFactName(name)] : [])),
+          ...summaries.keepFacts(key, Facts.tagFacts(Object.fromEntries(named.flatMap(([name, tag]) => tag === null ? [] : [[name, tag]]))))
+        ]
       }
       case "Noted":
         return [{ sql: "UPDATE runs SET note = ? WHERE key = ?", params: [textOrNull(change.note), key] }]
@@ -183,7 +196,8 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
             params: [key, int(attempt), change.atMs, change.atMs, json(change.environment)]
           },
           { sql: "UPDATE runs SET attempts = ? WHERE key = ?", params: [int(attempt), key] },
-          ...change.records.map((record) => insertStep(key, record, undefined))
+          ...summaries.keepGit(key, change.environment),
+          ...change.records.flatMap((record) => [insertStep(key, record, undefined), ...summaries.stepRecorded(key, record)])
         ]
     }
   }
@@ -220,7 +234,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
       if (run.holder !== null && (yield* Lease.judge(run, run.holder)) !== "free") {
         return yield* new StoreError({ reason: "NotPermitted", what: `Run "${runId}" is being worked on and cannot be removed. Cancel it first` })
       }
-      const outcome = yield* submit({ guard: claiming.asSeen(key, run), statements: removeStatements(key) })
+      const outcome = yield* submit({ guard: claiming.asSeen(key, run), statements: removeStatements(key, factNames(run)) })
       if (outcome._tag === "Applied") return true
     }
   })

@@ -15,6 +15,7 @@ import { blobPromises } from "./internal/runStoreBlobs.ts"
 import { changePromises } from "./internal/runStoreChanges.ts"
 import { claimPromises } from "./internal/runStoreClaims.ts"
 import { fencePromises } from "./internal/runStoreFence.ts"
+import { findPromises } from "./internal/runStoreFinding.ts"
 import { readPromises } from "./internal/runStoreReads.ts"
 import { roundTripPromises } from "./internal/runStoreRoundTrips.ts"
 
@@ -67,6 +68,7 @@ export const runStoreSuite = ({ capabilities, cases = 40, name, store, timeoutMs
     describe("annotations and removal", () => annotationPromises(promised, can))
     describe("fence and atomicity", () => fencePromises(promised, can))
     describe("reading", () => readPromises(promised, can, cases))
+    describe("finding", () => findPromises(promised, cases))
     describe("blobs", () => blobPromises(promised, can))
     describe("records come back equal", () => roundTripPromises(promised, cases))
   })

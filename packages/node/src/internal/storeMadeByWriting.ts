@@ -54,6 +54,7 @@ export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWr
     collectBlobs: (options) => reading((store) => store.collectBlobs(options)),
     run: (runId) => reading((store) => store.run(runId)),
     runs: (query) => reading((store) => store.runs(query)),
+    find: (query) => reading((store) => store.find(query)),
     attempts: (runId) => reading((store) => store.attempts(runId)),
     steps: (runId, after) => reading((store) => store.steps(runId, after)),
     active: (runId) => reading((store) => store.active(runId)),

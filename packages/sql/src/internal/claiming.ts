@@ -4,10 +4,11 @@
  * Taking compares what was read with what stands there when the transaction runs (token, heartbeat and revision), so
  * that of several processes exactly one wins. The token is the revision of the claim: no other claim ever has it.
  */
-import type { ClaimRequest, NewRun, RunRecord } from "@uniflow/core"
+import { type ClaimRequest, Facts, type NewRun, type RunRecord } from "@uniflow/core"
 import type { SqlHeartbeat, SqlStatement, SqlUnit } from "../SqlDriver.ts"
 import { bool, COUNT, countedIf, deleteUnfinished, fenced, int, json, letGo, NEXT_REVISION, REVISION } from "./statements.ts"
 import * as inlineOutputs from "./inlineOutputs.ts"
+import * as summaries from "./summaries.ts"
 import { text, textOrNull } from "./text.ts"
 
 /** The highest `seq` among the run's steps, and how many runs wait to be settled. */
@@ -46,7 +47,8 @@ export const create = (request: ClaimRequest, given: NewRun, monotonicMs: number
       COUNT,
       { sql: INSERT_HELD, params: [id, monotonicMs] },
       { sql: INSERT_UNSETTLED, params: [id, id] },
-      { sql: INSERT_FIRST_ATTEMPT, params: [id, 1n, startedAtMs, json(request.environment)] }
+      { sql: INSERT_FIRST_ATTEMPT, params: [id, 1n, startedAtMs, json(request.environment)] },
+      ...summaries.keepFactsOfNew(runId, [...Facts.paramFacts(given.params), ...Facts.tagFacts(given.tags), ...Facts.gitFacts(request.environment)])
     ],
     result: { sql: CREATED, params: [id] }
   }
@@ -58,7 +60,10 @@ export const asSeen = (key: bigint, { heartbeat, revision, token }: RunRecord): 
     key, int(token), int(heartbeat), int(revision)
   ])
 
-/** Takes a run that stands as it was read. Its row: key, token, highest `seq`, and how many runs wait to be settled. */
+/**
+ * Takes a run that stands as it was read. Its row: key, token, highest `seq`, how many runs wait to be settled, and whether
+ * it has metrics.
+ */
 export const take = (request: ClaimRequest, key: bigint, before: RunRecord, monotonicMs: number): SqlUnit => {
   const { holder, leaseMs, startedAtMs } = request
   const died = before.status === "running" && before.holder !== null
@@ -80,9 +85,10 @@ export const take = (request: ClaimRequest, key: bigint, before: RunRecord, mono
       { sql: "UPDATE attempts SET status = ? WHERE run = ? AND status = 'running'", params: [died ? "crashed" : "interrupted", key] },
       deleteUnfinished(key),
       ...inlineOutputs.begin(key),
-      { sql: INSERT_ATTEMPT, params: [key, int(attempt), startedAtMs, json(request.environment)] }
+      { sql: INSERT_ATTEMPT, params: [key, int(attempt), startedAtMs, json(request.environment)] },
+      ...summaries.keepGit(key, request.environment)
     ],
-    result: { sql: `SELECT run, token, ${counts("held.run")} FROM held WHERE run = ?`, params: [key] }
+    result: { sql: `SELECT run, token, ${counts("held.run")}, EXISTS (SELECT 1 FROM series WHERE run = held.run) FROM held WHERE run = ?`, params: [key] }
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * Everything else is written once, in SQL that SQLite and PostgreSQL both understand.
  */
+import type { LikePattern } from "@uniflow/core"
 import type { SqlDialect } from "../SqlDriver.ts"
 
 export interface Dialect {
@@ -19,6 +20,16 @@ export interface Dialect {
   readonly clustered: string
   /** Merges a JSON object of strings (parameter) into a column, where null removes a member. */
   readonly mergedTags: (column: string) => string
+  /** The text of a member of a JSON object (a column), by an expression for its name; NULL without one. */
+  readonly member: (column: string, name: string) => string
+  /** Whether a column is like a pattern (parameter), where case counts. */
+  readonly like: (column: string) => string
+  /** A pattern as `like` takes it. */
+  readonly pattern: (pieces: ReadonlyArray<LikePattern.Piece>) => string
+  /** Whether a column is among integers (parameter: a JSON list). */
+  readonly among: (column: string) => string
+  /** Joins so that the left side is gone through and the right one looked up; `undefined` where the planner knows better. */
+  readonly walk: string | undefined
   /** Whether a table exists (parameter: its name): a row or none. */
   readonly tableExists: string
 }
@@ -32,6 +43,11 @@ const sqlite: Dialect = {
   table: " STRICT",
   clustered: " STRICT, WITHOUT ROWID",
   mergedTags: (column) => `json_patch(${column}, ?)`,
+  member: (column, name) => `(SELECT m.value FROM json_each(${column}) m WHERE m.key = ${name})`,
+  like: (column) => `${column} GLOB ?`,
+  pattern: (pieces) => pieces.map((piece) => piece === "any" ? "*" : piece === "one" ? "?" : piece.char.replace(/[*?[]/, "[$&]")).join(""),
+  among: (column) => `${column} IN (SELECT value FROM json_each(?))`,
+  walk: "CROSS JOIN",
   tableExists: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 }
 
@@ -44,6 +60,11 @@ const pg: Dialect = {
   table: "",
   clustered: "",
   mergedTags: (column) => `CAST(jsonb_strip_nulls(CAST(${column} AS jsonb) || CAST(? AS jsonb)) AS text)`,
+  member: (column, name) => `(CAST(${column} AS jsonb) ->> (${name}))`,
+  like: (column) => `${column} LIKE ? ESCAPE '\\'`,
+  pattern: (pieces) => pieces.map((piece) => piece === "any" ? "%" : piece === "one" ? "_" : piece.char.replace(/[%_\\]/, "\\$&")).join(""),
+  among: (column) => `${column} IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(? AS json)))`,
+  walk: undefined,
   tableExists: "SELECT 1 WHERE to_regclass(?) IS NOT NULL"
 }
 

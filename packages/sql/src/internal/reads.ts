@@ -1,9 +1,12 @@
 /**
  * The reads of a run store, through effect/sql, each row decoded by the record's Schema.
  */
-import { describe, type RunRecord, type RunStoreService, StoreError } from "@uniflow/core"
+import { describe, type FoundRun, lookupOf, NEWEST_FIRST, type RunRecord, type RunStoreService, sortKeyOf, StoreError } from "@uniflow/core"
 import { Effect } from "effect"
 import type { SqlDriverService, SqlValue } from "../SqlDriver.ts"
+import { dialectOf } from "./dialect.ts"
+import * as findPlan from "./findPlan.ts"
+import type { Sql } from "./finding.ts"
 import { BYTES, bytesParams, isUsed, SEQ_LIMIT } from "./inlineOutputs.ts"
 import * as rows from "./rows.ts"
 import { int } from "./statements.ts"
@@ -29,11 +32,12 @@ const withKey: rows.Reader<{ readonly run: RunRecord; readonly key: bigint }> = 
 
 type Reads = Pick<
   RunStoreService,
-  "run" | "runs" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "changes" | "unreferenced"
+  "run" | "runs" | "find" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "changes" | "unreferenced"
 >
 
 /** How the store reads. */
 export const make = (driver: SqlDriverService) => {
+  const dialect = dialectOf(driver.dialect)
   const { readNow } = driver
   const decoded = <A>(what: string, { decode }: rows.Reader<A>, found: ReadonlyArray<rows.Row>): Effect.Effect<Array<A>, StoreError> => {
     try {
@@ -72,7 +76,54 @@ export const make = (driver: SqlDriverService) => {
       [text(runId), ...params]
     )
 
+  /** Keys of runs as a query asks for them. */
+  const keysOf = Effect.fnUntraced(function*(query: Parameters<RunStoreService["find"]>[0]) {
+    const asked = { ...query, orderBy: query.orderBy ?? NEWEST_FIRST, limit: Math.max(0, Math.min(query.limit, LIMIT)) }
+    const keys = ({ params, sql }: Sql) => many("The runs that were searched for", rows.integer, sql, params)
+    let chosen: Sql | undefined
+    let fewest = findPlan.FEW
+    for (const source of findPlan.sources(dialect, asked.where)) {
+      const { params, sql } = findPlan.countOf(source)
+      const [count = fewest] = yield* many("The number of runs", rows.integer, sql, params)
+      if (count < fewest) [chosen, fewest] = [source, count]
+    }
+    const along = chosen === undefined ? findPlan.along(dialect, asked) : undefined
+    if (along === undefined) return yield* keys(findPlan.general(dialect, asked, chosen))
+    const first = yield* keys(along)
+    if (first.length === asked.limit) return first
+    return [...first, ...(yield* keys(findPlan.general(dialect, { ...asked, after: undefined, limit: asked.limit - first.length }, undefined, true)))]
+  })
+
+  const find: RunStoreService["find"] = Effect.fnUntraced(function*(query) {
+    const keys = yield* keysOf(query)
+    if (keys.length === 0) return []
+    const among = JSON.stringify(keys)
+    const found = yield* many("The runs that were found", withKey, `SELECT ${rows.run.columns} FROM ${rows.RUNS} WHERE ${dialect.among("r.key")}`, [among])
+    const metrics = Map.groupBy(
+      yield* many("Metrics of the runs that were found", rows.metric, `SELECT ${rows.metric.columns} FROM metrics WHERE ${dialect.among("run")} ORDER BY run, address, metric`, [among]),
+      ({ run }) => run
+    )
+    const git = Map.groupBy(
+      yield* many(
+        "Git of the runs that were found",
+        rows.gitFact,
+        `SELECT ${rows.gitFact.columns} FROM facts WHERE name IN ('git.commit', 'git.branch', 'git.dirty') AND ${dialect.among("run")}`,
+        [among]
+      ),
+      ({ run }) => run
+    )
+    const byKey = new Map(found.map(({ key, run }) => [Number(key), run]))
+    return keys.flatMap((key): ReadonlyArray<FoundRun> => {
+      const run = byKey.get(key)
+      // Removed meanwhile.
+      if (run === undefined) return []
+      const one = { run, git: rows.gitOf(git.get(key) ?? []), metrics: (metrics.get(key) ?? []).map(({ run: _, ...metric }) => metric) }
+      return [{ ...one, sortKey: sortKeyOf(query.orderBy ?? NEWEST_FIRST, run.id, lookupOf(one)) }]
+    })
+  })
+
   const reads: Reads = {
+    find,
     run: (runId) => Effect.map(runWithKey(runId), (found) => found?.run),
     runs: ({ after, experiment, limit, pipeline, status }) => {
       const where: Array<string> = []

@@ -7,6 +7,7 @@
 import {
   ActiveStep,
   ArtifactRecord,
+  type AttemptEnvironment,
   AttemptRecord,
   CheckpointRecord,
   JsonText,
@@ -37,12 +38,12 @@ const reader = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, columns:
 /** Booleans are kept as 0 and 1. */
 const fromBool = (value: unknown): unknown => value === 1 || value === 1n ? true : value === 0 || value === 0n ? false : value
 
-const fromJson = (value: unknown): unknown => typeof value === "string" ? JsonText.parse(value) : value
+export const fromJson = (value: unknown): unknown => typeof value === "string" ? JsonText.parse(value) : value
 
 const fromOutput = (digest: unknown, sizeBytes: unknown, codec: unknown, mediaType: unknown): unknown =>
   digest === null ? null : { digest: fromText(digest), sizeBytes, codec: fromText(codec), mediaType: fromText(mediaType) }
 
-const fromTags = (value: unknown): unknown => {
+export const fromTags = (value: unknown): unknown => {
   const tags = fromJson(value)
   return typeof tags !== "object" || tags === null
     ? tags
@@ -223,6 +224,46 @@ export const log = (runId: string) =>
     level: row[4],
     message: fromText(row[5])
   }))
+
+const orNaN = (value: unknown): unknown => value === null ? NaN : value
+
+/** From `metrics`. */
+export const metric = reader(
+  Schema.Struct({
+    run: Schema.Int,
+    address: Schema.String,
+    key: Schema.String,
+    generation: Schema.Int,
+    last: Schema.Number,
+    min: Schema.Number,
+    max: Schema.Number
+  }),
+  "run, address, metric, generation, last_value, min_value, max_value",
+  (row) => ({
+    run: row[0],
+    address: fromText(row[1]),
+    key: fromText(row[2]),
+    generation: row[3],
+    last: orNaN(row[4]),
+    min: orNaN(row[5]),
+    max: orNaN(row[6])
+  })
+)
+
+/** From `facts`, those of Git. */
+export const gitFact = reader(
+  Schema.Struct({ run: Schema.Int, name: Schema.String, text: Schema.NullOr(Schema.String), number: Schema.NullOr(Schema.Number) }),
+  "run, name, text, number",
+  (row) => ({ run: row[0], name: row[1], text: row[2], number: row[3] })
+)
+
+/** Git of a run from its facts. */
+export const gitOf = (facts: ReadonlyArray<(typeof gitFact)["decode"] extends (row: Row) => infer A ? A : never>): AttemptEnvironment["git"] => {
+  const commit = facts.find(({ name }) => name === "git.commit")?.text
+  const branch = facts.find(({ name }) => name === "git.branch")?.text
+  if (typeof commit !== "string") return undefined
+  return { commit, dirty: facts.some(({ name, number }) => name === "git.dirty" && number === 1), ...(typeof branch === "string" ? { branch } : {}) }
+}
 
 /** Bytes kept inside the store. */
 export const bytes = reader(Schema.Uint8Array, "bytes", (row) => row[0])

@@ -8,6 +8,7 @@ import type { ActiveStep, Change, OutputRef, SeriesKey, StepRecord } from "@unif
 import type { SqlStatement, SqlUnit, SqlValue } from "../SqlDriver.ts"
 import { floats } from "./floats.ts"
 import * as inlineOutputs from "./inlineOutputs.ts"
+import * as summaries from "./summaries.ts"
 import { text, textOrNull } from "./text.ts"
 
 /** The store's newest revision; inside a commit, the commit's own. */
@@ -237,11 +238,13 @@ const statementsOf = (
         params: [int(change.to), run, text(change.address), int(change.from), int(change.upToSeq)]
       }]
     case "PointsWritten":
-      return writePoints(run, change)
+      return [...writePoints(run, change), ...summaries.pointsWritten(run, change)]
     case "PointsCut":
-      return cutPoints(run, change.series, change.fromChunk)
+      return change.fromChunk > 0
+        ? cutPoints(run, change.series, change.fromChunk)
+        : [...cutPoints(run, change.series, 0), summaries.seriesRemoved(run, change.series.address, change.series.generation, change.series.key)]
     case "GenerationCleared":
-      return clearGeneration(run, change.address, change.generation)
+      return [...clearGeneration(run, change.address, change.generation), summaries.generationCleared(run, change.address, change.generation)]
     case "ArtifactNamed": {
       const { record } = change
       return [{
@@ -279,6 +282,8 @@ export interface Counted {
   waiting: number
   /** Addresses that were shown as being executed; undefined where an earlier holder may have shown others. */
   readonly shown: Set<string> | undefined
+  /** Whether metrics of another generation than a recorded one may stand in the summaries. */
+  readonly stale: boolean
 }
 
 /**
@@ -307,6 +312,7 @@ export const commitStatements = (
       const { record } = change
       const bytes = bytesOf(record)
       statements.push(insertStep(run, record, bytes))
+      if (counted?.stale !== false) statements.push(...summaries.stepRecorded(run, record))
       const shown = counted?.shown
       if (shown === undefined || shown.has(record.address)) statements.push(deleteActive(run, record.address))
       const inOrder = counted !== undefined && record.seq > counted.highest
@@ -331,7 +337,8 @@ export const commitStatements = (
 }
 
 /** Everything recorded of a run; bytes that stood in its steps' rows stay kept. */
-export const removeStatements = (run: bigint): ReadonlyArray<SqlStatement> => [
+export const removeStatements = (run: bigint, facts: ReadonlyArray<string>): ReadonlyArray<SqlStatement> => [
+  ...summaries.dropFacts(run, facts),
   {
     sql: `INSERT INTO blobs (digest, refreshed_at_ms, bytes)
       SELECT output_digest, kept_at_ms, output_bytes FROM (
@@ -345,7 +352,7 @@ export const removeStatements = (run: bigint): ReadonlyArray<SqlStatement> => [
   ...inlineOutputs.forget(run),
   { sql: "DELETE FROM steps WHERE id >= ? AND id < ?", params: [stepId(run, 0), stepId(run + 1n, 0)] },
   { sql: "DELETE FROM chunks WHERE series IN (SELECT id FROM series WHERE run = ?)", params: [run] },
-  ...["series", "artifacts", "checkpoints", "active", "attempts", "logs", "held"].map((table): SqlStatement => ({
+  ...["metrics", "series", "artifacts", "checkpoints", "active", "attempts", "logs", "held"].map((table): SqlStatement => ({
     sql: `DELETE FROM ${table} WHERE run = ?`,
     params: [run]
   })),
