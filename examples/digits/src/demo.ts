@@ -32,7 +32,7 @@ const run = async (words: ReadonlyArray<string>): Promise<string> => {
 
 /** Resolves when a run of another process has finished an epoch. */
 const reached = async (uniflow: Uniflow.Uniflow, runId: string, epoch: number): Promise<void> => {
-  while ((await uniflow.runs.find({ pipeline: "digits" })).every(({ id }) => id !== runId)) await setTimeout(50)
+  while ((await uniflow.runs.find({ pipeline: "digits" }).toArray()).every(({ id }) => id !== runId)) await setTimeout(50)
   for await (const event of uniflow.watch(runId)) {
     if (event._tag === "Metric" && event.key === "loss" && event.index >= epoch) return
   }

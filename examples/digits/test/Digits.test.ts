@@ -31,7 +31,7 @@ const finish = async (running: Command.Running): Promise<void> => {
 const kill = async (uniflow: Uniflow.Uniflow, runId: string, running: Command.Running): Promise<void> => {
   const over = running.ended.then(({ output }) => Promise.reject(new Error(`it ended too early: ${output}`)))
   const secondPoint = async (): Promise<void> => {
-    while ((await uniflow.runs.find()).every(({ id }) => id !== runId)) await new Promise((resolve) => setTimeout(resolve, 20))
+    while ((await uniflow.runs.find().toArray()).every(({ id }) => id !== runId)) await new Promise((resolve) => setTimeout(resolve, 20))
     for await (const event of uniflow.watch(runId)) if (event._tag === "Metric" && event.key === "loss" && event.index >= 2) return
   }
   await Promise.race([secondPoint(), over])

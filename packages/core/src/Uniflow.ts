@@ -10,6 +10,8 @@ import { ArtifactStore } from "./ArtifactStore.ts"
 import type { Codec } from "./Codec.ts"
 import { type CodePart, codeParts } from "./CodeParts.ts"
 import * as Explanation from "./Explanation.ts"
+import * as FindRuns from "./FindRuns.ts"
+import type { FieldText, FindOptions, Found, FoundRow, SelectedRow } from "./FindRuns.ts"
 import * as GarbageCollector from "./GarbageCollector.ts"
 import { Hasher } from "./Hasher.ts"
 import * as Lease from "./Lease.ts"
@@ -21,10 +23,10 @@ import { StopRequest } from "./internal/StopRequest.ts"
 import * as Resolution from "./Resolution.ts"
 import { type RunEvent, watch } from "./RunEvents.ts"
 import * as RunId from "./RunId.ts"
-import type { LogRecord, RunRecord } from "./RunRecord.ts"
+import type { LogRecord } from "./RunRecord.ts"
 import type { PartialResult, RunResult } from "./RunResult.ts"
 import { metricValues, type RunSnapshot, snapshot } from "./RunSnapshot.ts"
-import { type RunQuery, RunStore } from "./RunStore.ts"
+import { RunStore } from "./RunStore.ts"
 import * as RunView from "./RunView.ts"
 import { type ForkOptions, Runner, type RunOptions } from "./Runner.ts"
 import * as Sweep from "./Sweep.ts"
@@ -63,8 +65,16 @@ export interface RunHandle<P extends Pipeline.Any, Result = RunResult<P>> {
 export interface Runs {
   /** A run by its id; rejects with `RunNotFound`. */
   get(id: string): Promise<RunView.RunView>
-  /** Runs, newest first, at most `limit` (100 by default). */
-  find(query?: Partial<RunQuery>): Promise<ReadonlyArray<RunRecord>>
+  /**
+   * Runs by what they have: params, metrics, tags, Git and their own fields, as a filter (text or a typed object) says; in any
+   * order, newest first by default. They are read page by page as they are iterated over, or all at once by `toArray()`. The
+   * iteration rejects with `InvalidFilter`, `InvalidInput` or `StoreError`.
+   */
+  find<P extends Pipeline.Any = Pipeline.Any>(options?: FindOptions<P> & { readonly select?: undefined }): Found<FoundRow<P>>
+  /** The same with only the fields of `select`. */
+  find<P extends Pipeline.Any = Pipeline.Any, const F extends FieldText<P> = FieldText<P>>(
+    options: FindOptions<P, F> & { readonly select: ReadonlyArray<F> }
+  ): Found<SelectedRow<P, F>>
   /** Everything recorded of a run, as comparison takes it. */
   snapshot(id: string): Promise<RunSnapshot>
   /** The decision about each step, with its reasons; items of maps only when asked for. */
@@ -296,7 +306,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
 
   const runs: Runs = {
     get: (id) => runPromise(Effect.map(snapshot(id), RunView.make)),
-    find: (query) => runPromise(Effect.flatMap(RunStore, (store) => store.runs({ limit: 100, ...query }))),
+    find: (options: FindOptions = {}) => FindRuns.find<never>(runPromise, options),
     snapshot: (id) => runPromise(snapshot(id)),
     explain: (id, options) => runPromise(Explanation.explain(id, options)),
     tag: (id, tags) => changed(id, Effect.flatMap(RunStore, (store) => store.annotate(id, [{ _tag: "Tagged", tags }]))),

@@ -36,7 +36,7 @@ it("a sweep runs every combination under every seed, and shares what is cached, 
   const sweeping = uniflow.sweep(make(ran, gate), { params: { grid: { rate: [0.1, 0.5] } }, repeats: 5, concurrency: 10, tags: { why: "test" } })
   await Effect.runPromise(gate.arrived)
   // Until all ten want it.
-  while ((await uniflow.runs.find({ experiment: "p" })).length < 10) await turn()
+  while ((await uniflow.runs.find({ experiment: "p" }).toArray()).length < 10) await turn()
   for (let i = 0; i < 20; i++) await turn()
   gate.open()
   const { id, runs } = await sweeping
@@ -44,7 +44,7 @@ it("a sweep runs every combination under every seed, and shares what is cached, 
   expect(runs.map(({ params, seed, status }) => [params.rate, seed, status])).toEqual([0.1, 0.5].flatMap((rate) => [0, 1, 2, 3, 4].map((seed) => [rate, seed, "completed"])))
   const scores = runs.map((run) => (run.status === "completed" ? run.result.metrics["score"] : undefined))
   expect(new Set(scores).size).toBe(10)
-  const found = await uniflow.runs.find({ experiment: "p" })
+  const found = await uniflow.runs.find({ experiment: "p" }).toArray()
   expect(found).toHaveLength(10)
   expect(found.every(({ tags }) => tags["sweep"] === id && tags["why"] === "test")).toBe(true)
 })

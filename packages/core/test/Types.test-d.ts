@@ -1,5 +1,5 @@
 import { Context, Effect, Schema } from "effect"
-import { Metrics, Pipeline, Step, type Uniflow } from "../src/index.ts"
+import { Metrics, Pipeline, type RunStatus, Step, type Uniflow } from "../src/index.ts"
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 const same = <A, B>(_: Equals<A, B>): void => {}
@@ -132,4 +132,29 @@ export const misuse = async (): Promise<void> => {
   await uniflow.sweep(digits, { params: { random: { path: { uniform: [0, 1] }, lr: { uniform: [0, 1] } }, count: 3 } })
   // @ts-expect-error an unknown param of a fork
   await uniflow.fork(digits, "r", { params: { rate: 1 } })
+
+  for await (const row of uniflow.runs.find({ pipeline: digits, where: { params: { lr: { ">": 0.1 }, path: { like: "%.csv" } }, metrics: { accuracy: { ">=": 0.9 } }, run: { status: "failed" } } })) {
+    same<typeof row.params.lr, number | undefined>(true)
+    same<typeof row.metrics, { readonly [name: string]: number }>(true)
+  }
+  const [selected] = await uniflow.runs.find({ pipeline: digits, select: ["params.lr", "metrics.loss.min", "run.status", "run.ended", "tags.x"] }).toArray()
+  same<NonNullable<typeof selected>["params.lr"], number | undefined>(true)
+  same<NonNullable<typeof selected>["metrics.loss.min"], number | undefined>(true)
+  same<NonNullable<typeof selected>["run.status"], RunStatus>(true)
+  same<NonNullable<typeof selected>["run.ended"], number | undefined>(true)
+  same<NonNullable<typeof selected>["tags.x"], string | undefined>(true)
+  // @ts-expect-error what was not selected is not in the row
+  selected?.["params.path"]
+  // @ts-expect-error an unknown param
+  uniflow.runs.find({ pipeline: digits, where: { params: { rate: 1 } } })
+  // @ts-expect-error a number is not like a pattern
+  uniflow.runs.find({ pipeline: digits, where: { params: { lr: { like: "1%" } } } })
+  // @ts-expect-error an unknown operator
+  uniflow.runs.find({ pipeline: digits, where: { params: { lr: { "=>": 1 } } } })
+  // @ts-expect-error an unknown status
+  uniflow.runs.find({ where: { run: { status: "done" } } })
+  // @ts-expect-error an unknown field of a run
+  uniflow.runs.find({ select: ["run.state"] })
+  // @ts-expect-error an unknown param to sort by
+  uniflow.runs.find({ pipeline: digits, orderBy: { "params.rate": "asc" } })
 }

@@ -22,7 +22,7 @@ it.each(["SIGINT", "SIGTERM"] as const)("%s interrupts the runs of every instanc
   const [code, by] = await once(child, "exit")
   expect([code, by]).toEqual([null, signal])
   const uniflow = await NodeUniflow.open({ directory })
-  const found = await uniflow.runs.find()
+  const found = await uniflow.runs.find().toArray()
   expect(found.map(({ id, status }) => [id, status]).sort()).toEqual([["first", "interrupted"], ["second", "interrupted"]])
   await uniflow.close()
 })

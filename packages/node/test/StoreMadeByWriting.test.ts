@@ -39,7 +39,7 @@ const pipeline = Pipeline.make("p", {
 const params = { key: Redacted.make("secret") }
 
 const reads: ReadonlyArray<readonly [string, (uniflow: Uniflow.Uniflow) => Promise<unknown>, unknown]> = [
-  ["runs are listed", (uniflow) => uniflow.runs.find(), []],
+  ["runs are listed", (uniflow) => uniflow.runs.find().toArray(), []],
   ["a run is looked for", (uniflow) => uniflow.runs.get("r").catch((error: { readonly _tag: string }) => error._tag), "RunNotFound"],
   ["a run is resumed", (uniflow) => uniflow.resume(pipeline, "r").catch((error: { readonly _tag: string }) => error._tag), "RunNotFound"],
   ["a run is planned", async (uniflow) => (await uniflow.plan(pipeline, { params })).map(({ action }) => action), ["execute"]],
@@ -66,17 +66,17 @@ it("the first run makes the store, and what was planned before comes out", async
     expect((await uniflow.run(pipeline, { runId: "r", params })).decisions.a.decision).toBe("executed")
     expect(existsSync(join(directory, "uniflow.db"))).toBe(true)
     expect((await uniflow.plan(pipeline, { runId: "r", params }))[0]!.action).toBe("restore")
-    expect((await uniflow.runs.find()).map(({ id }) => id)).toEqual(["r"])
+    expect((await uniflow.runs.find().toArray()).map(({ id }) => id)).toEqual(["r"])
   })
 })
 
 it("a store that another one makes meanwhile is read from then on", async () => {
   await using(async (reader) => {
-    expect(await reader.runs.find()).toEqual([])
+    expect(await reader.runs.find().toArray()).toEqual([])
     const elsewhere = executions
     await using((writer) => writer.run(pipeline, { runId: "r", params }))
     expect(executions).toBe(elsewhere + 1)
-    expect((await reader.runs.find()).map(({ id }) => id)).toEqual(["r"])
+    expect((await reader.runs.find().toArray()).map(({ id }) => id)).toEqual(["r"])
     expect((await reader.run(pipeline, { runId: "r", params })).decisions.a.decision).toBe("restored")
   })
 })
@@ -85,11 +85,11 @@ it("an opening that failed is tried again, and leaves nothing open", async () =>
   await using(async (uniflow) => {
     mkdirSync(directory)
     writeFileSync(join(directory, "uniflow.db"), "no database")
-    for (let n = 0; n < 2; n++) await expect(uniflow.runs.find()).rejects.toMatchObject({ _tag: "StoreError", reason: "Corrupt" })
+    for (let n = 0; n < 2; n++) await expect(uniflow.runs.find().toArray()).rejects.toMatchObject({ _tag: "StoreError", reason: "Corrupt" })
     rmSync(join(directory, "uniflow.db"))
-    expect(await uniflow.runs.find()).toEqual([])
+    expect(await uniflow.runs.find().toArray()).toEqual([])
     await uniflow.run(pipeline, { runId: "r", params })
-    expect(await uniflow.runs.find()).toHaveLength(1)
+    expect(await uniflow.runs.find().toArray()).toHaveLength(1)
   })
   const registry: Map<string, unknown> = Reflect.get(globalThis, Symbol.for("@uniflow/node/sqlite/1"))
   expect([...registry.keys()].filter((path) => path.includes("uniflow-made-"))).toEqual([])

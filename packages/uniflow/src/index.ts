@@ -8,6 +8,8 @@ export {
   CurrentRun,
   type Decision,
   Explanation,
+  Filter,
+  type FindRuns,
   InvalidInput,
   InvalidPipeline,
   Metrics,

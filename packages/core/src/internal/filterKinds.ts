@@ -1,7 +1,8 @@
 /**
  * What a field can be compared with.
  */
-import { type Comparison, type Field, type FilterValue, RUN_FIELDS } from "./filterModel.ts"
+import { InvalidInput } from "../UniflowError.ts"
+import { type Comparison, type Field, type Filter, type FilterValue, LIMITS, type Order, RUN_FIELDS } from "./filterModel.ts"
 
 /** The kinds of literals. */
 export type ValueKind = "text" | "number" | "boolean" | "date" | "duration"
@@ -31,4 +32,17 @@ export const refusal = (field: Field, comparison: Comparison | "like", kind: Val
     return `there is no such status; there are ${STATUSES.join(", ")}`
   }
   return undefined
+}
+
+const fieldsOf = (filter: Filter): ReadonlyArray<Field> =>
+  filter._tag === "And" || filter._tag === "Or" ? filter.filters.flatMap(fieldsOf) : filter._tag === "Not" ? fieldsOf(filter.filter) : [filter.field]
+
+/** Refuses what looks at more fields than a database joins; a metric's name counts once for each way to read it. */
+export const checkFields = (where: Filter, orderBy: ReadonlyArray<Order>): void => {
+  const costs = new Map<string, number>()
+  for (const field of [...fieldsOf(where), ...orderBy.map(({ field }) => field)]) {
+    costs.set(JSON.stringify(field), field._tag === "Metric" ? field.name.split(".").length : 1)
+  }
+  const cost = [...costs.values()].reduce((sum, one) => sum + one, 0)
+  if (cost > LIMITS.fields) throw new InvalidInput({ what: "The filter and the order", issue: `they look at more than ${LIMITS.fields} different fields; ask for less at a time` })
 }

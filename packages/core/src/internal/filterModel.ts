@@ -85,13 +85,8 @@ export class InvalidFilter extends Data.TaggedError("InvalidFilter")<{
   readonly issue: string
 }> {
   override get message(): string {
-    const lines = this.text.split("\n")
-    const before = this.text.slice(0, this.position).split("\n")
-    const line = lines[before.length - 1] ?? ""
-    const column = before.at(-1)!.length
-    // A long line is shown around the place.
-    const from = Math.max(0, column - 50)
-    const shown = line.slice(from, column + 40)
-    return `${this.what} cannot be read at character ${this.position + 1}: ${this.issue}.\n  ${shown}\n  ${" ".repeat(column - from)}^`
+    const rest = this.text.slice(this.position)
+    const place = rest.trim() === "" ? "its end" : `character ${this.position + 1} (${JSON.stringify(rest.length > 24 ? `${rest.slice(0, 23)}…` : rest)})`
+    return `${this.what} cannot be read at ${place}: ${this.issue}.`
   }
 }

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { AnyUniflow } from "./Context.ts"
 
 /** Ids of the abandoned ones among these runs. */
-export const abandonedOf = async (uniflow: AnyUniflow, runs: ReadonlyArray<RunRecord>): Promise<ReadonlySet<string>> => {
+export const abandonedOf = async (uniflow: AnyUniflow, runs: ReadonlyArray<Pick<RunRecord, "id" | "status" | "holder">>): Promise<ReadonlySet<string>> => {
   const running = runs.filter(({ status }) => status === "running")
   if (running.length === 0) return new Set()
   const lives = await uniflow.runPromise(Effect.flatMap(ProcessIdentity, ({ look }) =>

@@ -27,6 +27,7 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
 
 const byTag: { readonly [tag: string]: ExitCode } = {
+  InvalidFilter: ExitCode.usage,
   InvalidInput: ExitCode.usage,
   InvalidPipeline: ExitCode.usage,
   RunParamsChanged: ExitCode.usage,

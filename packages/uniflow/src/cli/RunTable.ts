@@ -2,7 +2,7 @@
  * Runs as a table, newest first: state, id, pipeline, when, how long, and the metrics in which they differ.
  */
 import { type Cell, formatDuration, formatNumbers, MISSING, renderTable, type TableOptions } from "@uniflow/compare"
-import type { RunRecord } from "@uniflow/core"
+import { Filter, type RunRecord } from "@uniflow/core"
 import { lookOfStatus } from "./Look.ts"
 import { ago } from "./RelativeTime.ts"
 
@@ -10,6 +10,8 @@ import { ago } from "./RelativeTime.ts"
 export interface ListedRun {
   readonly run: RunRecord
   readonly metrics: { readonly [name: string]: number }
+  /** The columns that were asked for; else the metrics in which runs differ are shown. */
+  readonly values?: ReadonlyArray<readonly [name: string, value: unknown, field: Filter.Field]> | undefined
 }
 
 /** Time since the newest attempt began, or that it took; undefined where it never ended. */
@@ -34,11 +36,28 @@ const isQualifiedTwin = (name: string, values: ReadonlyMap<string, unknown>): bo
   return dot >= 0 && values.has(name.slice(dot + 1))
 }
 
+/** A column's values: numbers aligned with each other, dates and durations as people read them. */
+const textsOf = (values: ReadonlyArray<unknown>, field: Filter.Field, nowMs: number): ReadonlyArray<string> => {
+  const kind = field._tag === "Run" ? Filter.RUN_FIELDS[field.name] : undefined
+  if (kind === undefined && values.every((value) => value === undefined || typeof value === "number")) return formatNumbers(values as ReadonlyArray<number | undefined>)
+  return values.map((value) =>
+    value === undefined || value === null
+      ? MISSING
+      : typeof value === "number" && kind === "date"
+      ? ago(value, nowMs)
+      : typeof value === "number" && kind === "duration"
+      ? formatDuration(Math.max(0, value))
+      : typeof value === "string" ? value : JSON.stringify(value))
+}
+
 /** The table; metrics give way where the terminal is narrow. */
 export const renderRuns = (runs: ReadonlyArray<ListedRun>, options: TableOptions & { readonly nowMs: number }): string => {
   const columns = options.columns ?? Number.POSITIVE_INFINITY
-  const metrics = varyingMetrics(runs, columns < 72 ? 0 : columns < 100 ? 1 : columns < 130 ? 3 : 4)
-  const texts = metrics.map((name) => formatNumbers(runs.map((listed) => (Object.hasOwn(listed.metrics, name) ? listed.metrics[name] : undefined))))
+  const asked = runs[0]?.values
+  const metrics = asked?.map(([name]) => name) ?? varyingMetrics(runs, columns < 72 ? 0 : columns < 100 ? 1 : columns < 130 ? 3 : 4)
+  const texts = asked === undefined
+    ? metrics.map((name) => formatNumbers(runs.map((listed) => (Object.hasOwn(listed.metrics, name) ? listed.metrics[name] : undefined))))
+    : asked.map((_, at) => textsOf(runs.map(({ values }) => values?.[at]?.[1]), asked[at]![2], options.nowMs))
   return renderTable({
     columns: [{}, { gap: 1, minWidth: 12 }, { minWidth: 6 }, {}, {}, { align: "right" }, ...metrics.map(() => ({ align: "right" as const }))],
     header: { cells: ["", "run", "pipeline", "status", "started", "took", ...metrics] },
@@ -53,7 +72,7 @@ export const renderRuns = (runs: ReadonlyArray<ListedRun>, options: TableOptions
         { text: ago(run.startedAtMs, options.nowMs), tone: "faint" },
         { text: took === undefined ? MISSING : formatDuration(Math.max(0, took)), whole: true }
       ]
-      return { cells: [...cells, ...texts.map((column) => ({ text: column[at] ?? MISSING, whole: true }))] }
+      return { cells: [...cells, ...texts.map((column) => ({ text: column[at] ?? MISSING, whole: asked === undefined }))] }
     })
   }, options)
 }

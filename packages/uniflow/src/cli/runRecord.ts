@@ -10,7 +10,7 @@ export const checkRunId = (id: string): Promise<string> => Effect.runPromise(Run
 export const recordOf = async (uniflow: AnyUniflow, id: string): Promise<RunRecord> => {
   const run = await uniflow.runPromise(Effect.flatMap(RunStore, (store) => store.run(id)))
   if (run !== undefined) return run
-  const near = nearest(id, (await uniflow.runs.find({ limit: 200 })).map((one) => one.id))
+  const near = nearest(id, (await uniflow.runs.find({ limit: 200 }).toArray()).map((one) => one.id))
   throw new RunNotFound({ runId: id, hint: near === undefined ? undefined : `Did you mean "${near}"? uniflow experiment list shows the runs of this store.` })
 }
 

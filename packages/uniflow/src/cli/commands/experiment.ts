@@ -12,13 +12,18 @@ const list = Command.make("list", {
     0
   ),
   tag: texts("tag", "name=value", "Among the listed ones, runs with this tag"),
+  where: text("where", "filter", "Runs that a filter matches, such as 'metrics.accuracy > 0.9 and params.rate in (0.1, 0.5)'"),
+  sort: text("sort", "fields", "In this order, such as 'metrics.accuracy desc, run.duration' (default: newest first)"),
+  columns: text("columns", "fields", "Show these columns, such as params.rate,metrics.loss.min"),
   limit: Flag.Int("limit").pipe(Flag.withMetavar("number"), Flag.withDefault(20), Flag.withDescription("How many at most (default 20)")),
   after: text("after", "runId", "Go on after this run")
 }, handle(async () => (await import("../handlers/experimentList.ts")).experimentList)).pipe(
   Command.withAlias("ls"),
-  Command.withDescription("List runs, newest first"),
+  Command.withDescription("List runs: newest first, or found by a filter and sorted (docs/finding.md)"),
   Command.withExamples([
     { command: "uniflow experiment list --experiment digits --status completed" },
+    { command: "uniflow experiment list --where 'metrics.accuracy >= 0.9 and run.started > now - 7d' --sort 'metrics.accuracy desc'", description: "The best of the week" },
+    { command: "uniflow experiment list --columns params.learningRate,metrics.loss.min,run.duration" },
     { command: "uniflow experiment list --quiet --status failed", description: "Only the ids" }
   ])
 )

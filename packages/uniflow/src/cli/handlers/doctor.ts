@@ -36,7 +36,7 @@ const attempt = async <A>(work: () => Promise<A>, onError: (message: string) => 
 /** Runs that stand as running although their process is proven dead. */
 const abandoned = (context: Context): Promise<ReadonlyArray<string>> =>
   withStore(context, async (uniflow) => {
-    const running = await uniflow.runs.find({ status: ["running"], limit: 1000 })
+    const running = await uniflow.runs.find({ status: ["running"] }).toArray()
     return [...await abandonedOf(uniflow, running)]
   }, async () => [])
 

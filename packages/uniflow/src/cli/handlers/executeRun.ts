@@ -29,7 +29,7 @@ const historyOf = (uniflow: AnyUniflow) => (runId: string): Promise<ReadonlyArra
 
 /** The newest completed run of the pipeline besides this one. */
 const runBefore = async (uniflow: AnyUniflow, view: RunView.RunView): Promise<string | undefined> =>
-  (await uniflow.runs.find({ pipeline: view.pipeline, status: ["completed"], limit: 2 })).find(({ id }) => id !== view.id)?.id
+  (await uniflow.runs.find({ pipeline: view.pipeline, status: ["completed"], limit: 2 }).toArray()).find(({ id }) => id !== view.id)?.id
 
 /** Runs it to its end, whatever that is, and tells about it. */
 export const executeRun = async (context: Context, uniflow: AnyUniflow, pipeline: Pipeline.Any, begin: Begin): Promise<ExitCode> => {

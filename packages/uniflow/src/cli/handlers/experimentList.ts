@@ -1,6 +1,5 @@
 import { escapeControls } from "@uniflow/compare"
-import { metricValues, type RunQuery, type RunRecord, RunStore, type SeriesRecord } from "@uniflow/core"
-import { Effect } from "effect"
+import { Filter, FindRuns, type FoundRun, type RunRecord } from "@uniflow/core"
 import { abandonedOf } from "../Abandoned.ts"
 import type { AnyUniflow, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
@@ -15,44 +14,36 @@ export interface ListInput {
   readonly pipeline: string | undefined
   readonly status: ReadonlyArray<RunRecord["status"]>
   readonly tag: ReadonlyArray<string>
+  readonly where: string | undefined
+  readonly sort: string | undefined
+  readonly columns: string | undefined
   readonly limit: number
   readonly after: string | undefined
 }
 
 const MAX = 1000
 
-/** The newest generation of each series: what a step logged last. */
-const newest = (series: ReadonlyArray<SeriesRecord>): ReadonlyArray<SeriesRecord> => {
-  const last = new Map<string, SeriesRecord>()
-  for (const one of series) {
-    if (one.address.includes("[")) continue
-    const id = `${one.address}\u0000${one.key}`
-    if ((last.get(id)?.generation ?? 0) <= one.generation) last.set(id, one)
-  }
-  return [...last.values()]
-}
-
-const withMetrics = (uniflow: AnyUniflow, runs: ReadonlyArray<RunRecord>): Promise<ReadonlyArray<ListedRun>> =>
-  uniflow.runPromise(Effect.flatMap(RunStore, (store) =>
-    Effect.forEach(runs, (run) =>
-      Effect.map(store.series(run.id), (series) => ({
-        run,
-        metrics: Object.fromEntries([...metricValues(newest(series))].map(([name, { summary }]) => [name, summary.last]))
-      })))))
+/** What runs must be like: `--where`, and `--tag` as conditions of the same kind. */
+const filterOf = ({ tag, where }: Pick<ListInput, "tag" | "where">): Filter.Filter => ({
+  _tag: "And",
+  filters: [
+    ...[...parsePairs("--tag", tag)].map(([name, value]): Filter.Filter => ({ _tag: "Compare", field: { _tag: "Tag", name }, comparison: "=", value })),
+    ...(where === undefined ? [] : [Filter.parse(where)])
+  ]
+})
 
 /** A page of runs, and whether there are more. */
-const page = async (uniflow: AnyUniflow, input: ListInput): Promise<{ readonly runs: ReadonlyArray<RunRecord>; readonly more: boolean }> => {
-  const tags = [...parsePairs("--tag", input.tag)]
-  const { experiment, limit, pipeline, status } = input
-  const start = input.after === undefined ? undefined : await recordOf(uniflow, input.after)
-  const runs: Array<RunRecord> = []
-  let after: RunQuery["after"] = start
-  for (;;) {
-    const size = tags.length === 0 ? limit + 1 - runs.length : MAX
-    const found = await uniflow.runs.find({ experiment, pipeline, status: status.length === 0 ? undefined : status, after, limit: Math.min(MAX, size) })
-    runs.push(...found.filter((run) => tags.every(([name, value]) => Object.hasOwn(run.tags, name) && run.tags[name] === value)))
-    after = found.at(-1)
-    if (runs.length > limit || after === undefined || found.length < Math.min(MAX, size)) return { runs: runs.slice(0, limit), more: runs.length > limit }
+const page = async (uniflow: AnyUniflow, input: ListInput): Promise<{ readonly runs: ReadonlyArray<FoundRun>; readonly more: boolean }> => {
+  const { experiment, limit, pipeline, sort, status } = input
+  if (input.after !== undefined) await recordOf(uniflow, input.after)
+  const next = await uniflow.runPromise(FindRuns.pages({
+    experiment, pipeline, status: status.length === 0 ? undefined : status, where: filterOf(input), orderBy: sort, after: input.after, limit: limit + 1
+  }))
+  const runs: Array<FoundRun> = []
+  while (true) {
+    const found = await uniflow.runPromise(next)
+    runs.push(...found)
+    if (found.length === 0 || runs.length > limit) return { runs: runs.slice(0, limit), more: runs.length > limit }
   }
 }
 
@@ -61,25 +52,37 @@ export const experimentList: Handler<ListInput> = async (input, context) => {
   const { output } = context
   if (!(input.limit >= 1 && input.limit <= MAX)) throw new UsageError(`--limit must be a whole number from 1 to ${MAX}.`)
   if (input.after !== undefined) await checkRunId(input.after)
-  parsePairs("--tag", input.tag)
+  // What cannot be understood is refused before anything is opened.
+  filterOf(input)
+  if (input.sort !== undefined) Filter.parseOrder(input.sort)
+  const fields = input.columns === undefined ? undefined : Filter.parseFields(input.columns)
   return withStore(context, async (uniflow) => {
     const { more, runs } = await page(uniflow, input)
     if (output.quiet && !output.json) {
-      for (const run of runs) output.line(run.id)
+      for (const { run } of runs) output.line(run.id)
       return ExitCode.success
     }
-    const listed = await withMetrics(uniflow, runs)
+    const listed = runs.map((found): ListedRun => ({
+      run: found.run,
+      metrics: FindRuns.metricsOf(found),
+      values: fields?.map((field) => [Filter.fieldText(field), FindRuns.valueOf(found, field), field] as const)
+    }))
     if (output.json) {
-      output.document({ runs: listed.map(({ metrics, run }) => ({ ...run, metrics })), more })
+      output.document({
+        runs: listed.map(({ metrics, run, values }) => ({
+          ...run, metrics, ...(values === undefined ? {} : { values: Object.fromEntries(values.map(([name, value]) => [name, value ?? null])) })
+        })),
+        more
+      })
       return ExitCode.success
     }
     if (listed.length === 0) output.line(filters(input) ? "No run is like that." : "No runs yet. Begin one: uniflow run <pipeline>")
     else {
-      const abandoned = await abandonedOf(uniflow, runs)
-      const shown = listed.map(({ metrics, run }): ListedRun => ({ metrics, run: abandoned.has(run.id) ? { ...run, status: "crashed" } : run }))
+      const abandoned = await abandonedOf(uniflow, runs.map(({ run }) => run))
+      const shown = listed.map((one): ListedRun => (abandoned.has(one.run.id) ? { ...one, run: { ...one.run, status: "crashed" } } : one))
       output.line(renderRuns(shown, { columns: output.columns, color: output.color, nowMs: Date.now() }))
     }
-    if (more) output.line(`\n${output.tone(`There are more: add --after ${escapeControls(runs.at(-1)!.id)}`, "faint")}`)
+    if (more) output.line(`\n${output.tone(`There are more: add --after ${escapeControls(runs.at(-1)!.run.id)}`, "faint")}`)
     return ExitCode.success
   }, async () => {
     if (output.json) output.document({ runs: [], more: false })
@@ -88,5 +91,5 @@ export const experimentList: Handler<ListInput> = async (input, context) => {
   })
 }
 
-const filters = ({ after, experiment, pipeline, status, tag }: ListInput): boolean =>
-  after !== undefined || experiment !== undefined || pipeline !== undefined || status.length > 0 || tag.length > 0
+const filters = ({ after, experiment, pipeline, status, tag, where }: ListInput): boolean =>
+  after !== undefined || experiment !== undefined || pipeline !== undefined || status.length > 0 || tag.length > 0 || where !== undefined

@@ -1,5 +1,5 @@
 import { escapeControls } from "@uniflow/compare"
-import { type Pipeline, ProcessIdentity, RunId, type RunEvent, type RunRecord } from "@uniflow/core"
+import { type FindRuns, type Pipeline, ProcessIdentity, RunId, type RunEvent, type RunRecord } from "@uniflow/core"
 import { Effect } from "effect"
 import type { AnyUniflow, Handler } from "../Context.ts"
 import { NotFound } from "../Failure.ts"
@@ -38,7 +38,7 @@ export const resume: Handler<ResumeInput> = async (input, context) => {
 
 const POLL_MS = 30
 
-const begin = (uniflow: AnyUniflow, pipeline: Pipeline.Any, run: RunRecord, options: Parameters<AnyUniflow["resume"]>[2]) => {
+const begin = (uniflow: AnyUniflow, pipeline: Pipeline.Any, run: Pick<RunRecord, "id" | "attempts">, options: Parameters<AnyUniflow["resume"]>[2]) => {
   let settled = false
   const result = uniflow.resume(pipeline, run.id, options).finally(() => {
     settled = true
@@ -53,10 +53,10 @@ const begin = (uniflow: AnyUniflow, pipeline: Pipeline.Any, run: RunRecord, opti
 }
 
 /** The newest run of the config's pipelines that did not complete, and that nobody works on. */
-const lastFailed = async (uniflow: AnyUniflow, config: ProjectConfig): Promise<RunRecord> => {
+const lastFailed = async (uniflow: AnyUniflow, config: ProjectConfig): Promise<FindRuns.FoundRow> => {
   const names = new Set(config.pipelines.map(({ name }) => name))
-  const found = (await uniflow.runs.find({ status: ["failed", "interrupted", "crashed", "running"], limit: 1000 })).filter(({ pipeline }) => names.has(pipeline))
-  for (const run of found) {
+  for await (const run of uniflow.runs.find({ status: ["failed", "interrupted", "crashed", "running"] })) {
+    if (!names.has(run.pipeline)) continue
     const { holder } = run
     if (run.status !== "running" || holder === null) return run
     const life = await uniflow.runPromise(Effect.flatMap(ProcessIdentity, ({ look }) => look(holder)))
