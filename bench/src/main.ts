@@ -8,6 +8,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   steps: async () => (await import("./durableSteps.ts")).durableSteps,
   restore: async () => (await import("./durableSteps.ts")).restore,
   explain: async () => (await import("./explaining.ts")).explaining,
+  find: async () => (await import("./findingRuns.ts")).findingRuns([10_000, 100_000]),
+  "find-million": async () => (await import("./findingRuns.ts")).findingRuns([1_000_000]),
   large: async () => (await import("./largeValues.ts")).largeValues,
   points: async () => (await import("./metricPoints.ts")).metricPoints,
   code: async () => (await import("./codeVersions.ts")).codeVersions,
@@ -17,7 +19,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
 const { values } = parseArgs({
   options: { only: { type: "string", multiple: true }, rounds: { type: "string", default: "5" }, help: { type: "boolean", default: false } }
 })
-const names = values.only ?? Object.keys(benchmarks)
+// A million runs take minutes to make: only when they are asked for.
+const names = values.only ?? Object.keys(benchmarks).filter((name) => name !== "find-million")
 const unknown = names.filter((name) => !Object.hasOwn(benchmarks, name))
 const rounds = Number(values.rounds)
 
