@@ -144,7 +144,7 @@ export const misuse = async (): Promise<void> => {
   same<NonNullable<typeof selected>["run.ended"], number | undefined>(true)
   same<NonNullable<typeof selected>["tags.x"], string | undefined>(true)
   // @ts-expect-error what was not selected is not in the row
-  selected?.["params.path"]
+  void selected?.["params.path"]
   // @ts-expect-error an unknown param
   uniflow.runs.find({ pipeline: digits, where: { params: { rate: 1 } } })
   // @ts-expect-error a number is not like a pattern
