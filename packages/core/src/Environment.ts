@@ -9,7 +9,9 @@ export const AttemptEnvironment = Schema.Struct({
     commit: Schema.String,
     branch: Schema.optionalKey(Schema.String),
     /** Whether tracked files differed from the commit, or untracked ones stood beside them. */
-    dirty: Schema.Boolean
+    dirty: Schema.Boolean,
+    /** The working directory from the root of the working tree, with `/`; absent at the root itself. */
+    folder: Schema.optionalKey(Schema.String)
   })),
   /** Runtime and its version, such as `node 24.21.0`. */
   runtime: Schema.String,
@@ -18,6 +20,12 @@ export const AttemptEnvironment = Schema.Struct({
   pid: Schema.Int,
   cwd: Schema.optionalKey(Schema.String),
   argv: Schema.Array(Schema.String),
+  /** Options of the runtime itself, which stood before the program: `--conditions=…`, `--import …`. */
+  execArgv: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The lockfile that was in use: its path from the root of the working tree, with `/`, and the SHA-256 of its bytes. */
+  lockfile: Schema.optionalKey(Schema.Struct({ path: Schema.String, digest: Schema.String })),
+  /** Version of UniFlow. */
+  uniflow: Schema.optionalKey(Schema.String),
   /** Locked versions of the packages the project depends on directly. */
   packages: Schema.Record(Schema.String, Schema.String)
 })
@@ -26,6 +34,11 @@ export type AttemptEnvironment = typeof AttemptEnvironment.Type
 export interface EnvironmentService {
   /** Captures the surroundings; never fails, what cannot be known is left out. */
   readonly capture: Effect.Effect<AttemptEnvironment>
+  /**
+   * What the working tree has beyond the commit that `capture` tells, where it is dirty, without secrets: recorded with
+   * the attempt as an artifact of no step. Never fails; undefined where it cannot be known.
+   */
+  readonly patch?: Effect.Effect<{ readonly bytes: Uint8Array; readonly mediaType: string } | undefined>
   /** The value of a declared environment variable (`env` on a step). */
   readonly variable: (name: string) => string | undefined
   /** Whether a variable's value is a secret by its name: then it counts and shows as a keyed hash. */

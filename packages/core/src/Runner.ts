@@ -6,7 +6,7 @@
  */
 import { Cause, Clock, Context, Effect, Exit, FiberSet, Layer, Option, Result, Semaphore } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
-import { Codec, type Encoded } from "./Codec.ts"
+import { Codec, type Encoded, encodedOf } from "./Codec.ts"
 import { CODE_MEDIA_TYPE, encodeParts } from "./CodeParts.ts"
 import { type Code, CodeVersion } from "./CodeVersion.ts"
 import { StepAmbience } from "./StepAmbience.ts"
@@ -261,6 +261,14 @@ export const make = Effect.gen(function*() {
     ])
   }
 
+  /** What the working tree has beyond its commit, as an artifact of the run that names its attempt. */
+  const namedPatch = (runId: string, attempt: number, createdAtMs: number): Effect.Effect<ReadonlyArray<Change>, StoreError> =>
+    Effect.flatMap(environment.patch ?? Effect.undefined, (patch) =>
+      patch === undefined ? Effect.succeed([]) : Effect.map(objects.keep(encodedOf(patch.bytes), patch.mediaType, "patch"), ({ changes, ref: { digest, mediaType, sizeBytes } }) => [
+        ...changes,
+        { _tag: "ArtifactNamed", record: { runId, address: "", generation: 0, attempt, name: `patch ${attempt}`, digest, sizeBytes, mediaType, codec: null, createdAtMs } }
+      ]))
+
   /** The outputs, where the stores cannot be read at the moment somebody asks for one. */
   const load = Effect.fnUntraced(function*(
     records: ReadonlyMap<AnyStep, StepRecord>
@@ -338,6 +346,7 @@ export const make = Effect.gen(function*() {
         })
       }
     }
+    const surroundings = yield* environment.capture
     const claim = yield* store.claim({
       runId: prepared.runId,
       create: {
@@ -353,7 +362,7 @@ export const make = Effect.gen(function*() {
       },
       onlyNew: prepared.before === undefined && options.runId === undefined,
       holder: { ...identity.self, sinceMs: begun },
-      environment: yield* environment.capture,
+      environment: surroundings,
       leaseMs: LEASE_MS,
       startedAtMs: begun
     })
@@ -409,6 +418,7 @@ export const make = Effect.gen(function*() {
       token: claim.token
     })
     session.attach(yield* namedParts(prepared, claim.attempt, begun))
+    if (surroundings.git?.dirty === true) yield* session.attachLater(namedPatch(prepared.runId, claim.attempt, begun))
     const end = (status: Exclude<RunStatus, "pending" | "running">, error: unknown, failedStep: string | null): Effect.Effect<void, StoreError> =>
       Effect.andThen(session.flush(), Effect.suspend(() =>
         session.submit([{

@@ -101,8 +101,30 @@ export class RunSession {
     this.waiting = [...this.waiting, ...changes]
   }
 
+  /** What will be attached once it is known. */
+  private coming: Fiber.Fiber<void> | undefined
+
+  /** Attaches changes once they are known, in the background; the attempt does not end before. What fails is left out and reported. */
+  attachLater(changes: Effect.Effect<ReadonlyArray<Change>, StoreError>): Effect.Effect<void, never, Scope.Scope> {
+    const attached = Effect.matchCause(changes, {
+      onFailure: (cause) => this.tracking.warn(`Something about this attempt could not be recorded: ${describe(Cause.squash(cause))}`),
+      onSuccess: (known) => this.attach(known)
+    })
+    return Effect.map(Effect.forkScoped(attached), (fiber) => {
+      this.coming = fiber
+      fiber.addObserver(() => {
+        this.coming = undefined
+      })
+    })
+  }
+
   /** Records changes durably, after everything submitted before them. */
   readonly submit = (changes: ReadonlyArray<Change>): Effect.Effect<void, StoreError> => {
+    const { coming } = this
+    if (coming !== undefined && changes.some(({ _tag }) => _tag === "AttemptEnded")) {
+      this.coming = undefined
+      return Effect.andThen(Fiber.await(coming), Effect.suspend(() => this.submit(changes)))
+    }
     if (this.waiting.length === 0) return this.commit(changes)
     const { waiting } = this
     this.waiting = []
@@ -160,7 +182,8 @@ export class RunSession {
     }
     const numberedItems = items.map(number)
     const numbered = number(record)
-    const last = mayEnd && record.address === record.step && record.status !== "failed" && this.isLast()
+    // What the end would wait for must not keep the step from being recorded.
+    const last = mayEnd && this.coming === undefined && record.address === record.step && record.status !== "failed" && this.isLast()
     if (last) submitted.push({ _tag: "AttemptEnded", attempt: this.attempt, status: "completed", endedAtMs: this.now(), error: null, failedStep: null })
     return Effect.map(this.submit(submitted), () => {
       this.completed = last

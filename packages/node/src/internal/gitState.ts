@@ -1,40 +1,28 @@
 /**
- * What git knows of a working tree: commit, branch, and whether anything differs from the commit.
- *
- * Asked of the `git` program without a shell, without locks and without running what the repository's configuration
- * names. Where git or the repository is missing, or has no commit, there is no state.
+ * What git knows of a working tree: commit, branch, whether anything differs from the commit, and where in the tree a
+ * folder is. Where git or the repository is missing, or has no commit, there is no state.
  */
-import { execFile } from "node:child_process"
-import process from "node:process"
 import type { AttemptEnvironment } from "@uniflow/core"
 import { Effect } from "effect"
+import { git } from "./gitCommand.ts"
 
-const timeoutMs = 5000
-
-/** What a command printed, as far as it came, and whether it came to its end. */
-interface Answer {
+/** A listing of git's: as far as it came, and whether it came to its end. */
+interface Listing {
   readonly text: string
   readonly complete: boolean
 }
 
-const git = (cwd: string, ...parameters: ReadonlyArray<string>): Effect.Effect<Answer> =>
-  Effect.callback((resume) => {
-    execFile("git", ["-c", "core.fsmonitor=false", ...parameters], {
-      cwd,
-      encoding: "utf8",
-      timeout: timeoutMs,
-      maxBuffer: 4 * 1024 * 1024,
-      windowsHide: true,
-      env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0", LC_ALL: "C" }
-    }, (error, text) => resume(Effect.succeed({ text: text ?? "", complete: error === null })))
-  })
+const ask = (cwd: string, ...parameters: ReadonlyArray<string>): Effect.Effect<Listing> =>
+  Effect.map(git(cwd, parameters), ({ bytes, complete }) => ({ text: bytes.toString("utf8"), complete }))
+
+const isCommit = (text: string): boolean => /^[0-9a-f]{40,64}$/.test(text)
 
 /** Reads `git status --porcelain=v2 --branch`; undefined where there is no commit. */
-export const parseStatus = ({ text, complete }: Answer): AttemptEnvironment["git"] => {
+export const parseStatus = ({ text, complete }: Listing): AttemptEnvironment["git"] => {
   const header = (name: string) => new RegExp(`^# ${name} (.+)$`, "m").exec(text)?.[1]
   const commit = header("branch\\.oid")
   const branch = header("branch\\.head")
-  if (commit === undefined || !/^[0-9a-f]{40,64}$/.test(commit)) return undefined
+  if (commit === undefined || !isCommit(commit)) return undefined
   return {
     commit,
     ...(branch === undefined || branch === "(detached)" ? {} : { branch }),
@@ -46,12 +34,13 @@ export const parseStatus = ({ text, complete }: Answer): AttemptEnvironment["git
 /** The state of the tree that a folder belongs to; undefined where none can be known. */
 export const gitState = (cwd: string): Effect.Effect<AttemptEnvironment["git"]> =>
   Effect.all([
-    git(cwd, "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--no-renames"),
-    git(cwd, "rev-parse", "--verify", "HEAD")
+    ask(cwd, "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--no-renames"),
+    ask(cwd, "rev-parse", "HEAD", "--show-prefix")
   ], { concurrency: "unbounded" }).pipe(
-    Effect.map(([status, head]) => {
-      const commit = head.text.trim()
-      return parseStatus(status)
-        ?? (head.complete && /^[0-9a-f]{40,64}$/.test(commit) ? { commit, dirty: true } : undefined)
+    Effect.map(([status, place]) => {
+      const [head = "", ...prefix] = place.text.split("\n")
+      const state = parseStatus(status) ?? (place.complete && isCommit(head) ? { commit: head, dirty: true } : undefined)
+      const folder = place.complete ? prefix.join("\n").replace(/\/?\n?$/, "") : ""
+      return state === undefined || folder === "" ? state : { ...state, folder }
     })
   )

@@ -45,7 +45,8 @@ const urlCredentials = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)(?:[^\s/:@"'<>]*:[^\s/@"'
 
 const scheme = /\b(Bearer|Basic|Digest|Token)(\s+)([\w+/=.~-]{16,})/g
 
-const secretWord = "secret|token|password|passwd|passphrase|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature|authorization"
+/** Words by which a name says that what follows is a secret; a part of regular expressions. */
+export const secretWord = "secret|token|password|passwd|passphrase|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature|authorization"
 
 // Names are matched from their secret word on and up to a length: however long a text, each place is looked at a few times.
 
@@ -85,17 +86,21 @@ const secretValues = (text: string, env: Readonly<Record<string, string | undefi
   return found.sort((a, b) => b.length - a.length)
 }
 
-/** A text without the secrets that can be known in it. */
-export const redactText = (text: string, env: Readonly<Record<string, string | undefined>>): string => {
+/** A text without what is a secret by itself: values of the environment, recognizable tokens, credentials of URLs and headers. */
+export const redactCertain = (text: string, env: Readonly<Record<string, string | undefined>>): string => {
   let result = text
   for (const value of secretValues(text, env)) result = result.replaceAll(value, redacted)
   return result
     .replace(tokens, redacted)
     .replace(urlCredentials, `$1${redacted}@`)
     .replace(scheme, `$1$2${redacted}`)
+}
+
+/** A text without the secrets that can be known in it. */
+export const redactText = (text: string, env: Readonly<Record<string, string | undefined>>): string =>
+  redactCertain(text, env)
     .replace(field, (whole, name: string, quote: string, value: string) => isPlainNumber(value) ? whole : `${name}${quote}${redacted}${quote}`)
     .replace(assignment, (whole, name: string, quote: string, value: string) => isPlainNumber(value) || value === redacted ? whole : `${name}${quote}${redacted}`)
-}
 
 /** A command line without its secrets: values of flags and assignments with secret names, and what `redactText` knows. */
 export const redactArguments = (argv: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>): ReadonlyArray<string> =>
