@@ -11,6 +11,7 @@ import { ChildProcessSpawner } from "effect/process"
 import { artifact } from "./commands/artifact.ts"
 import { experiment } from "./commands/experiment.ts"
 import { fork } from "./commands/fork.ts"
+import { reproduce } from "./commands/reproduce.ts"
 import { resume } from "./commands/resume.ts"
 import { run } from "./commands/run.ts"
 import { sweep } from "./commands/sweep.ts"
@@ -34,7 +35,7 @@ const settings = {
 const root: Command.Command.Any = Command.make("uniflow").pipe(
   Command.withDescription("Run resumable, tracked pipelines, and look at what they did."),
   Command.withSubcommands([
-    { group: "Run", commands: [run, resume, fork, sweep, watch, cancel, resolve] },
+    { group: "Run", commands: [run, resume, fork, sweep, reproduce, watch, cancel, resolve] },
     { group: "Look", commands: [explain, experiment, artifact] },
     { group: "Keep", commands: [doctor, gc, completions(() => root)] }
   ]),
