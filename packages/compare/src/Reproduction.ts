@@ -85,7 +85,7 @@ const compareSaved = (before: ReproductionSide, after: ReproductionSide, old: Sa
     })
     : Effect.map(Effect.all([before.value(old), after.value(now)]), ([a, b]) => fromComparison(a, b, tolerance))
   // That they differ is certain; where, or by how much, cannot be told.
-  return Effect.catch(found, (why) => Effect.succeed<Found>(tolerance > 0 ? notChecked(why) : { verdict: "different", note: `where cannot be told: ${why}` }))
+  return found.pipe(Effect.catch((why) => Effect.succeed<Found>(tolerance > 0 ? notChecked(why) : { verdict: "different", note: `where cannot be told: ${why}` })))
 }
 
 const comparePoints = (before: ReproductionSide, after: ReproductionSide, old: SeriesRecord, now: SeriesRecord, tolerance: number): Effect.Effect<Found> =>

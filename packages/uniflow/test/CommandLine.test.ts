@@ -17,7 +17,7 @@ const manifest: { readonly version: string; readonly engines: { readonly node: s
 describe("the command line", { timeout: 60_000 }, () => {
   it("tells its version, and helps at each level with examples", async () => {
     expect((await project.run("--version")).stdout).toBe(`uniflow ${manifest.version}\n`)
-    for (const path of [[], ["run"], ["resume"], ["fork"], ["sweep"], ["explain"], ["watch"], ["cancel"], ["resolve"], ["experiment"], ["experiment", "compare"], ["artifact", "get"], ["gc"], ["doctor"], ["completions"]]) {
+    for (const path of [[], ["run"], ["resume"], ["fork"], ["sweep"], ["reproduce"], ["explain"], ["watch"], ["cancel"], ["resolve"], ["experiment"], ["experiment", "compare"], ["artifact", "get"], ["gc"], ["doctor"], ["completions"]]) {
       const { code, stderr, stdout } = await project.invoke(...path, "--help")
       expect([code, stderr]).toEqual([0, ""])
       expect(stdout).toContain(`uniflow${path.map((word) => ` ${word}`).join("")}`)
