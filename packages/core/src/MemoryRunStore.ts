@@ -9,6 +9,7 @@ import * as Lease from "./Lease.ts"
 import { compareKeys, compareText, type FoundRun, lookupOf, type MetricSummary, NEWEST_FIRST, sortKeyOf } from "./FoundRun.ts"
 import { matches } from "./internal/matches.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
+import { changesOf, settled } from "./RunBundle.ts"
 import type {
   ActiveStep,
   ArtifactRecord,
@@ -47,6 +48,11 @@ const keyOf = (...parts: ReadonlyArray<string | number>): string => JSON.stringi
 
 const inOrder = <A>(records: Map<number, A>, after = -Infinity): Array<A> =>
   [...records].filter(([position]) => position > after).sort(([a], [b]) => a - b).map(([, record]) => record)
+
+const entryOf = (run: RunRecord): Entry => ({
+  run, attempts: [], steps: new Map(), active: new Map(), checkpoints: [], series: new Map(), generations: new Map(),
+  artifacts: new Map(), logs: new Map()
+})
 
 const copyOf = (chunk: ChunkRecord): ChunkRecord => ({ ...chunk, bytes: chunk.bytes.slice() })
 
@@ -219,10 +225,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         ...create!, ...held, id: runId, note: null, attempts: 1, crashes: 0, token: revision, heartbeat: 1,
         heartbeatMonotonicMs: monotonicMs, cancelRequested: false, revision
       }
-      entry = {
-        run, attempts: [], steps: new Map(), active: new Map(), checkpoints: [], series: new Map(), generations: new Map(),
-        artifacts: new Map(), logs: new Map()
-      }
+      entry = entryOf(run)
       runs.set(runId, entry)
     } else {
       const { run } = entry
@@ -327,6 +330,23 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     return true
   }, gate.withPermit)
 
+  const restore: RunStoreService["restore"] = (bundle, blobs) =>
+    Clock.currentTimeMillis.pipe(
+      Effect.flatMap((now) => {
+        const { attempts, run } = settled(bundle)
+        if (runs.has(run.id)) return Effect.fail(new StoreError({ reason: "RunExists", what: `Run "${run.id}" exists already` }))
+        const refused = repeated(new Map(), bundle.steps) ?? repeated(new Map(), bundle.logs)
+        if (refused !== undefined) return Effect.fail(refused)
+        revision++
+        const entry = entryOf({ ...run, token: revision, revision })
+        entry.attempts.push(...attempts)
+        for (const change of changesOf(bundle, blobs)) apply(entry, change, now)
+        runs.set(run.id, entry)
+        return Effect.void
+      }),
+      gate.withPermit
+    )
+
   const found = (entry: Entry): Omit<FoundRun, "sortKey"> => {
     const metrics: Array<MetricSummary> = []
     for (const { record: { address, generation, key, summary } } of entry.series.values()) {
@@ -354,6 +374,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     commit,
     annotate,
     remove,
+    restore,
     run: (runId) => read<RunRecord | undefined>(runId, undefined, ({ run }) => run),
     find: ({ after, limit, orderBy = NEWEST_FIRST, where }) =>
       Effect.sync(() => {

@@ -17,6 +17,7 @@ import type { AttemptEnvironment } from "./Environment.ts"
 import type { FoundRun, SortKey } from "./FoundRun.ts"
 import type { Filter, Order } from "./internal/filterModel.ts"
 import type { Holder } from "./ProcessIdentity.ts"
+import type { KeptBlob, RunBundle } from "./RunBundle.ts"
 import type {
   ActiveStep,
   ArtifactRecord,
@@ -197,6 +198,12 @@ export interface RunStoreService {
    * refuses one that is held (`NotPermitted`), unless a claim would supersede the holder at once.
    */
   readonly remove: (runId: string) => Effect.Effect<boolean, StoreError>
+  /**
+   * Records a run that was copied from another store, with everything of it and with small bytes, in one transaction.
+   * Nobody holds it then: what was `running` stands as `interrupted`, and token and revision are this store's. Refused
+   * (`RunExists`) where the id is taken. Larger bytes are in the artifact store before.
+   */
+  readonly restore: (bundle: RunBundle, blobs: ReadonlyArray<KeptBlob>) => Effect.Effect<void, StoreError>
 
   readonly run: (runId: string) => Effect.Effect<RunRecord | undefined, StoreError>
   /** Newest first, paged by key. */

@@ -18,15 +18,17 @@ import {
   type RunRecord,
   RunStore,
   type RunStoreService,
+  settled,
   StoreError,
   type StoreIdentity
 } from "@uniflow/core"
-import { Duration, Effect, Layer, type Scope } from "effect"
+import { Clock, Duration, Effect, Layer, type Scope } from "effect"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as claiming from "./internal/claiming.ts"
 import { dialectOf } from "./internal/dialect.ts"
 import * as inlineOutputs from "./internal/inlineOutputs.ts"
 import * as reading from "./internal/reads.ts"
+import * as restoring from "./internal/restoring.ts"
 import * as rows from "./internal/rows.ts"
 import { bool, commitStatements, type Counted, countedIf, fenced, insertStep, int, json, removeStatements, REVISION } from "./internal/statements.ts"
 import * as summaries from "./internal/summaries.ts"
@@ -239,6 +241,20 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     }
   })
 
+  const restore: RunStoreService["restore"] = Effect.fnUntraced(function*(bundle, blobs) {
+    const runId = bundle.run.id
+    const whole = { ...bundle, ...settled(bundle) }
+    const atMs = yield* Clock.currentTimeMillis
+    while (true) {
+      const key = yield* first("The next key", rows.integer, dialect.nextKey("runs"), [])
+      if (key === undefined) return yield* Effect.die(new Error("there is always a next key"))
+      const unit = yield* statements(runId, () => restoring.restore(BigInt(key), whole, blobs, atMs))
+      if ((yield* submit(unit))._tag === "Applied") return
+      if ((yield* keyOf(runId)) !== undefined) return yield* new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
+      // Somebody else took the key.
+    }
+  })
+
   const collectBlobs: RunStoreService["collectBlobs"] = Effect.fnUntraced(function*({ dryRun, refreshedBeforeMs }) {
     if (dryRun) {
       const sizes = yield* many("Kept blobs", rows.integer, `SELECT length(bytes) FROM blobs WHERE ${reading.COLLECTABLE}`, [refreshedBeforeMs])
@@ -253,7 +269,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
   })
 
   const { readNow } = driver
-  const store: RunStoreService = { ...reads, identity, claim, commit, annotate, remove, collectBlobs, exclusively: driver.exclusively }
+  const store: RunStoreService = { ...reads, identity, claim, commit, annotate, remove, restore, collectBlobs, exclusively: driver.exclusively }
   if (readNow === undefined) return store
   const blobNow = (digest: string): Uint8Array | undefined => {
     const row = readNow({ sql: inlineOutputs.BYTES, params: inlineOutputs.bytesParams(text(digest)) })[0]

@@ -17,6 +17,7 @@ import { claimPromises } from "./internal/runStoreClaims.ts"
 import { fencePromises } from "./internal/runStoreFence.ts"
 import { findPromises } from "./internal/runStoreFinding.ts"
 import { readPromises } from "./internal/runStoreReads.ts"
+import { restorePromises } from "./internal/runStoreRestores.ts"
 import { roundTripPromises } from "./internal/runStoreRoundTrips.ts"
 
 /** Where one store is kept: a folder, a database, a piece of memory. Empty when it is made, gone with its scope. */
@@ -70,6 +71,7 @@ export const runStoreSuite = ({ capabilities, cases = 40, name, store, timeoutMs
     describe("reading", () => readPromises(promised, can, cases))
     describe("finding", () => findPromises(promised, cases))
     describe("blobs", () => blobPromises(promised, can))
+    describe("runs that are copied", () => restorePromises(promised, cases))
     describe("records come back equal", () => roundTripPromises(promised, cases))
   })
 }

@@ -48,6 +48,7 @@ export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWr
         : writing((store) => store.claim(request)),
     commit: (writer, changes) => writing((store) => store.commit(writer, changes)),
     exclusively: (effect) => writing((store) => store.exclusively(effect)),
+    restore: (bundle, blobs) => writing((store) => store.restore(bundle, blobs)),
     // Without a run these change nothing.
     annotate: (runId, annotations) => reading((store) => store.annotate(runId, annotations)),
     remove: (runId) => reading((store) => store.remove(runId)),

@@ -273,7 +273,8 @@ const change: fc.Arbitrary<(runId: string) => Change> = fc.oneof(
   fc.nat(3).map((n) => (): Change => ({ _tag: "BlobKept", digest: digestOf(n), bytes: new Uint8Array([n]) }))
 )
 
-const changes = fc.array(change, { maxLength: 5 }).map((made) => ({
+/** Changes of a run, in commits. */
+export const changes = fc.array(change, { maxLength: 5 }).map((made) => ({
   kind: "changes" as const,
   changes: (runId: string): ReadonlyArray<Change> => made.map((one) => one(runId))
 }))
