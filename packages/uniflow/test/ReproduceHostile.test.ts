@@ -1,0 +1,145 @@
+import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { makeWorktree } from "../src/cli/reproduce/Worktree.ts"
+import { bin } from "./project.ts"
+import { gitIn, makeRepository, type Repository } from "./repository.ts"
+
+const config = "import { defineConfig } from \"uniflow\"\nimport { line } from \"./line.ts\"\nexport default defineConfig({ pipelines: [line] })\n"
+
+/** Three steps in a line; `first` reads a data file that git does not have. */
+const line = `
+import { readFileSync } from "node:fs"
+import { Pipeline, Schema, Step } from "uniflow"
+const first = Step.make("first", { params: { times: Schema.Int }, files: () => ["data.csv"], run: ({ params }) => readFileSync("data.csv", "utf8").trim().repeat(params.times) })
+const second = Step.make("second", { inputs: { first }, run: ({ inputs }) => inputs.first.length })
+const third = Step.make("third", { inputs: { second }, run: ({ inputs }) => inputs.second + 1 })
+export const line = Pipeline.make("line", { steps: [third] })
+`
+
+let repository: Repository
+beforeEach(() => {
+  repository = makeRepository({ "uniflow.config.ts": config, "line.ts": line, "data.csv": "abc\n" })
+})
+afterEach(() => repository.remove())
+
+const identical = { first: "identical", second: "identical", third: "identical" }
+
+describe("uniflow reproduce, in a tree of any kind", { timeout: 120_000 }, () => {
+  it("declared files that git does not have are those of the present tree, and their change is the reason that is named", async () => {
+    await repository.begun({}, "line", "--run-id", "a", "--param", "times=2")
+    expect(await repository.reproduced({}, "a")).toMatchObject({ code: 0, of: identical, remarks: [] })
+    repository.write("data.csv", "abd\n")
+    const { code, findings } = await repository.reproduced({}, "a")
+    expect([code, findings[0]]).toEqual([8, expect.objectContaining({ name: "first", difference: { path: "$", old: "\"abcabc\"", new: "\"abdabd\"" }, note: "other than before: file data.csv" })])
+    expect(findings[1]).toMatchObject({ name: "second", verdict: "identical" })
+  })
+
+  it("undeclared ones are missing, which is said, and can be linked", async () => {
+    repository.write("line.ts", line.replace("files: () => [\"data.csv\"], ", ""))
+    repository.commit("undeclared")
+    await repository.begun({}, "line", "--run-id", "a", "--param", "times=2")
+    const missing = await repository.reproduced({}, "a")
+    expect(missing.code).toBe(8)
+    expect(missing.findings[0]).toMatchObject({ verdict: "different", difference: { path: "outcome", old: "completed", new: expect.stringMatching(/^failed: .*ENOENT/) } })
+    expect(missing.findings[1]).toMatchObject({ verdict: "not checked", note: expect.stringMatching(/^it was not reached: step first failed/) })
+    expect(await repository.reproduced({}, "a", "--link", "data.csv")).toMatchObject({ code: 0, of: identical })
+    expect(await repository.uniflow("reproduce", "a", "--link", "nowhere")).toMatchObject({ code: 2, stderr: expect.stringContaining("--link nowhere") })
+    expect(repository.leftovers()).toEqual([[], 1])
+  })
+
+  it("in a folder below with a name of any kind, in a linked worktree with a detached head", async () => {
+    const name = "an app\n→ü"
+    mkdirSync(join(repository.folder, name))
+    for (const file of ["uniflow.config.ts", "line.ts", "data.csv"]) renameSync(join(repository.folder, file), join(repository.folder, name, file))
+    repository.commit("moved")
+    const linked = join(repository.scratch, "linked tree")
+    repository.git("worktree", "add", "-q", "--detach", linked)
+    symlinkSync(join(repository.folder, "node_modules"), join(linked, "node_modules"))
+    const cwd = join(linked, name)
+    const command = async (...args: ReadonlyArray<string>) => repository.node({}, [bin, ...args], cwd)
+    writeFileSync(join(cwd, "data.csv"), "abc\n")
+    writeFileSync(join(cwd, "line.ts"), line.replace("+ 1", "+ 2"))
+    expect(await command("run", "line", "--run-id", "a", "--param", "times=2")).toMatchObject({ code: 0 })
+    gitIn(linked, "checkout", "-q", ".")
+    const { code, stderr, stdout } = await command("reproduce", "a", "--json")
+    expect([code, stderr]).toEqual([0, ""])
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: "identical", remarks: [] })
+    expect(repository.leftovers()).toEqual([[], 2])
+  })
+
+  it("packages of the workspace are those of the commit, not the present ones", async () => {
+    repository.write("packages/size/package.json", JSON.stringify({ name: "size", type: "module", exports: "./size.ts" }))
+    repository.write("packages/size/size.ts", "export const size = (text: string): number => text.length\n")
+    symlinkSync(join("..", "packages", "size"), join(repository.folder, "node_modules", "size"))
+    repository.write("line.ts", `import { size } from "size"\n${line.replace("inputs.first.length", "size(inputs.first)")}`)
+    repository.commit("workspace")
+    await repository.begun({}, "line", "--run-id", "a", "--param", "times=2")
+    repository.write("packages/size/size.ts", "export const size = (text: string): number => text.length + 100\n")
+    repository.commit("another size")
+    expect(await repository.reproduced({}, "a")).toMatchObject({ code: 0, of: identical })
+    expect(await repository.reproduced({}, "a", "--in-place")).toMatchObject({ code: 8, of: { first: "identical", second: "different", third: "different" } })
+  })
+
+  it("of attempts of several commits the newest counts whose outcome stands; a part, a fork and a script's run are reproduced, too", async () => {
+    repository.write("line.ts", line.replace("inputs.second + 1", "(() => { throw new Error(\"not yet\") })()"))
+    repository.commit("broken")
+    expect((await repository.uniflow("run", "line", "--run-id", "a", "--param", "times=2")).code).toBe(1)
+    // It failed, and fails again.
+    const failed = await repository.reproduced({}, "a")
+    expect([failed.code, failed.findings[2]]).toEqual([0, { kind: "step", name: "third", step: "third", verdict: "identical", note: "it failed with the same error" }])
+    repository.write("line.ts", line)
+    repository.commit("mended")
+    expect((await repository.uniflow("resume", "a")).code).toBe(0)
+    expect(await repository.reproduced({}, "a")).toMatchObject({ code: 0, of: identical, remarks: [] })
+    const first = await repository.reproduced({}, "a", "--attempt", "1")
+    expect([first.code, first.of["third"], first.remarks[0]]).toEqual([8, "different", expect.stringMatching(/^step \w+ was last decided about in attempt 2 \([0-9a-f]{12}\), and the code is that of attempt 1/)])
+
+    await repository.begun({}, "line", "--run-id", "part", "--param", "times=2", "--until", "second")
+    expect(await repository.reproduced({}, "part")).toMatchObject({ code: 0, of: { first: "identical", second: "identical" } })
+    expect((await repository.uniflow("fork", "a", "--run-id", "forked", "--param", "times=3")).code).toBe(0)
+    expect(await repository.reproduced({}, "forked")).toMatchObject({ code: 0, of: identical })
+
+    repository.write("script.ts", "import { Uniflow } from \"uniflow\"\nimport { line } from \"./line.ts\"\nconst uniflow = await Uniflow.open()\nawait uniflow.run(line, { runId: \"scripted\", params: { times: 4 } })\nawait uniflow.close()\n")
+    expect(await repository.node({}, ["script.ts"])).toMatchObject({ code: 0 })
+    const scripted = await repository.reproduced({}, "scripted")
+    expect([scripted.code, scripted.remarks]).toEqual([0, ["a script began the run; its pipeline was executed by the command, so what the script itself does was not"]])
+  })
+
+  it("without a commit only in place; a patch that is gone, files that were left out and empty submodules are said", async () => {
+    renameSync(join(repository.folder, ".git"), join(repository.folder, "no-git"))
+    await repository.begun({}, "line", "--run-id", "none", "--param", "times=2")
+    renameSync(join(repository.folder, "no-git"), join(repository.folder, ".git"))
+    expect(await repository.uniflow("reproduce", "none")).toMatchObject({ code: 9, stderr: expect.stringContaining("No commit was recorded for run \"none\": it ran outside of a git repository. --in-place") })
+    expect(await repository.reproduced({}, "none", "--in-place")).toMatchObject({ code: 0, remarks: ["the code is the present one"] })
+
+    const other = join(repository.scratch, "other")
+    mkdirSync(other)
+    gitIn(other, "init")
+    gitIn(other, "commit", "-q", "--allow-empty", "-m", "other")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", other, "module")
+    repository.commit("module")
+    repository.write(".env", "PASSWORD=x\n")
+    await repository.begun({}, "line", "--run-id", "a", "--param", "times=2")
+    const said = await repository.reproduced({}, "a")
+    expect([said.code, said.remarks]).toEqual([0, [".env is not in the recorded patch: its name says that it holds secrets", expect.stringMatching(/^submodules are empty, they could not be fetched: /)]])
+    const database = new DatabaseSync(join(repository.folder, ".uniflow/uniflow.db"))
+    database.exec("UPDATE blobs SET bytes = x'00' WHERE digest IN (SELECT digest FROM artifacts WHERE name LIKE 'patch %')")
+    database.close()
+    expect((await repository.reproduced({}, "a")).remarks[0]).toBe("the tree differed from its commit, and the patch that was recorded is damaged: the code is that of the commit alone")
+    expect(repository.leftovers()).toEqual([[], 1])
+  })
+
+  it("a patch that does not apply leaves no worktree", async () => {
+    const path = join(repository.scratch, "worktree")
+    const options = { root: repository.folder, path, commit: repository.git("rev-parse", "HEAD"), signal: new AbortController().signal }
+    const diff = Buffer.from("diff --git a/line.ts b/line.ts\n--- a/line.ts\n+++ b/line.ts\n@@ -1 +1 @@\n-no such line\n+x\n")
+    await expect(makeWorktree({ ...options, diff })).rejects.toMatchObject({ _tag: "NotReproducible", message: expect.stringMatching(/^The recorded patch does not apply to commit [0-9a-f]{12}: error: patch failed: line\.ts/) })
+    expect([existsSync(path), existsSync(dirname(path)), repository.git("worktree", "list").split("\n").length]).toEqual([false, true, 1])
+    const worktree = await makeWorktree({ ...options, diff: new Uint8Array() })
+    expect(existsSync(join(path, "line.ts"))).toBe(true)
+    await worktree.remove()
+    expect([existsSync(path), repository.git("worktree", "list").split("\n").length]).toEqual([false, 1])
+  })
+})
