@@ -5,7 +5,7 @@
  * `identical`; where they differ the values are compared, and numbers within the tolerance count as the same. Times,
  * decisions, logs and manual checkpoints are not compared. Printing it gives a table.
  */
-import { type ArtifactRecord, Fingerprint, RunView, type SeriesRecord, type StepState, type StoredError } from "@uniflow/core"
+import { type ArtifactRecord, changedParts, Fingerprint, RunView, type SeriesRecord, type StepState, type StoredError } from "@uniflow/core"
 import { Effect } from "effect"
 import { renderReproduction } from "./internal/reproductionText.ts"
 import type { TextOptions } from "./internal/comparisonText.ts"
@@ -113,15 +113,27 @@ const rank: { readonly [verdict in ReproductionVerdict]: number } = { different:
 
 const worst = (found: ReadonlyArray<Found>): Found => found.reduce((most, one) => (rank[one.verdict] > rank[most.verdict] ? one : most), IDENTICAL)
 
+/** How many declarations that changed are named. */
+const NAMED = 4
+
+/** The declarations in which two codes differ; nothing where they are not known. */
+const changedCode = Effect.fnUntraced(function*(before: ReproductionSide, after: ReproductionSide, old: string, now: string): Effect.fn.Return<string> {
+  const [was, is] = [yield* before.code(old), yield* after.code(now)]
+  const changed = was === undefined || is === undefined ? [] : changedParts(was, is)
+  const named = changed.slice(0, NAMED).map(({ file, name }) => `${name} in ${file}`)
+  return named.length === 0 ? "" : ` (${named.join(", ")}${changed.length > NAMED ? `, and ${changed.length - NAMED} more` : ""})`
+})
+
 /** Which parts of a step's fingerprint were others, and so may be why. */
-const becauseOf = (old: StepState, now: StepState): string => {
+const becauseOf = Effect.fnUntraced(function*(before: ReproductionSide, after: ReproductionSide, old: StepState, now: StepState): Effect.fn.Return<string> {
   const [a, b] = [old.outcome.components, now.outcome.components]
   if (a === null || b === null) return "what it was made from is not known"
-  const reasons = Fingerprint.diff(a, b).map(({ component }) => component)
+  const reasons = yield* Effect.forEach(Fingerprint.diff(a, b), ({ component }) =>
+    component === "code" ? Effect.map(changedCode(before, after, a.code, b.code), (changed) => `code${changed}`) : Effect.succeed(component))
   return reasons.length > 0
     ? `other than before: ${reasons.join(", ")}`
     : "its code, params and inputs are the same: it depends on something else (time, random numbers that are not the step's own, the order of what runs at once, the machine)"
-}
+})
 
 /** Compares a run (`before`) with itself as it was executed again (`after`). */
 export const reproduction = Effect.fnUntraced(function*(
@@ -139,17 +151,17 @@ export const reproduction = Effect.fnUntraced(function*(
     if (why !== undefined) return notChecked(why)
     const now = states.get(old.address)
     if (now === undefined) return notChecked(unreached)
-    if (old.outcome.status !== now.outcome.status) return differs({ path: "outcome", old: inWords(old), new: inWords(now) }, becauseOf(old, now))
+    if (old.outcome.status !== now.outcome.status) return differs({ path: "outcome", old: inWords(old), new: inWords(now) }, yield* becauseOf(before, after, old, now))
     if (old.outcome.status === "failed") {
       const [a, b] = [firstLine(old.outcome.error), firstLine(now.outcome.error)]
-      return a === b ? { ...IDENTICAL, note: "it failed with the same error" } : differs({ path: "error", old: a, new: b }, becauseOf(old, now))
+      return a === b ? { ...IDENTICAL, note: "it failed with the same error" } : differs({ path: "error", old: a, new: b }, yield* becauseOf(before, after, old, now))
     }
     const [a, b] = [old.outcome.output, now.outcome.output]
     if (a === null || b === null || a.digest === b.digest) return IDENTICAL
     const items = before.snapshot.steps.filter(({ address, step }) => step === old.step && address !== step)
     if (items.length === 0 || old.address !== old.step) {
       const found = yield* compareSaved(before, after, a, b, tolerance)
-      return found.verdict === "different" ? { ...found, note: found.note ?? becauseOf(old, now) } : found
+      return found.verdict === "different" ? { ...found, note: found.note ?? (yield* becauseOf(before, after, old, now)) } : found
     }
     const ofItems: Array<Found> = []
     for (const item of items) {

@@ -2,7 +2,7 @@
  * One of the two runs that a reproduction compares, with the way to its values and points in the store that keeps it:
  * the two are in different stores.
  */
-import { ArtifactStore, Codec, type CorruptArtifact, Hasher, PointChunk, type RunNotFound, type RunSnapshot, RunStore, type SeriesRecord, snapshot, type StoreError } from "@uniflow/core"
+import { ArtifactStore, Codec, type CodePart, codeParts, type CorruptArtifact, Hasher, PointChunk, type RunNotFound, type RunSnapshot, RunStore, type SeriesRecord, snapshot, type StoreError } from "@uniflow/core"
 import { Effect, Result } from "effect"
 
 /** Bytes by their digest, and how they are encoded. */
@@ -18,6 +18,8 @@ export interface ReproductionSide {
   readonly bytes: (saved: SavedBytes) => Effect.Effect<Uint8Array, string>
   /** The value that the bytes are of, before its schema. */
   readonly value: (saved: SavedBytes) => Effect.Effect<unknown, string>
+  /** The declarations that a step's code was made of, by its hash; undefined where they are not known. */
+  readonly code: (hash: string) => Effect.Effect<ReadonlyArray<CodePart> | undefined>
   /** The points of a series, chunk by chunk. */
   readonly points: (series: SeriesRecord) => Effect.Effect<ReadonlyArray<PointChunk.Points>, string>
 }
@@ -47,6 +49,12 @@ export const reproductionSide = Effect.fnUntraced(function*(
           const decoded = codec.decode(found)
           return Result.isSuccess(decoded) ? Effect.succeed(decoded.success) : Effect.fail(`it does not decode: ${decoded.failure}`)
         }),
+    code: (hash) =>
+      codeParts(runId, hash).pipe(
+        Effect.provideService(RunStore, store),
+        Effect.provideService(ArtifactStore, artifacts),
+        Effect.catch(() => Effect.undefined)
+      ),
     points: (series) =>
       Effect.flatMap(Effect.mapError(store.chunks(series), said), Effect.forEach(({ bytes }) => {
         const points = PointChunk.decode(bytes)

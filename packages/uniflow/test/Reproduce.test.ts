@@ -74,7 +74,7 @@ describe("uniflow reproduce", { timeout: 120_000 }, () => {
     expect(present.of).toMatchObject({ load: "identical", jitter: "identical", train: "different", "train.loss": "different", "train/report.txt": "different", squares: "identical", total: "identical" })
     const train = present.findings.find(({ name }) => name === "train")!
     expect(train.difference).toMatchObject({ path: "$.loss", new: "0.09112500000000001" })
-    expect(train.note).toBe("other than before: code")
+    expect(train.note).toBe("other than before: code (rate in rate.ts)")
     expect(present.findings.find(({ name }) => name === "train.loss")!.difference).toEqual({ path: "at index 0", old: "0.225", new: "0.1125" })
     expect(present.remarks[0]).toMatch(/^the code is the present one, commit [0-9a-f]{12}; recorded was [0-9a-f]{12} with changes$/)
     expect(repository.leftovers()).toEqual([[], 1])
