@@ -4,7 +4,7 @@
  * Opening is lazy: the folder and the database are made by the first write, and whoever only reads makes nothing.
  */
 import process from "node:process"
-import { Runner, type StoreError, Uniflow } from "@uniflow/core"
+import { type ArtifactStore, Runner, type RunStore, type StoreError, Uniflow } from "@uniflow/core"
 import { Effect, Layer } from "effect"
 import * as CborCodec from "./CborCodec.ts"
 import * as FileArtifactStore from "./FileArtifactStore.ts"
@@ -22,6 +22,12 @@ export interface OpenOptions<S = never, E = never> {
    * unless the application listens to these signals itself. Default true.
    */
   readonly handleSignals?: boolean | undefined
+}
+
+/** The stores of a folder of this machine, without what runs pipelines. The folder is made by the first write. */
+export const layerStores = (options: Pick<OpenOptions, "directory"> = {}): Layer.Layer<RunStore | ArtifactStore | UniflowDirectory.UniflowDirectory, StoreError> => {
+  const directory = UniflowDirectory.layer({ directory: options.directory })
+  return Layer.mergeAll(SqliteRunStore.layerDirectory, FileArtifactStore.layer).pipe(Layer.provideMerge(NodePlatform.layer.pipe(Layer.provideMerge(directory))))
 }
 
 /** All of UniFlow's services on a folder of this machine. */

@@ -1,5 +1,5 @@
 import { Filter, MemoryRunStore, readBundle, type RunBundle, type RunRecord } from "@uniflow/core"
-import { Effect, Result } from "effect"
+import { Effect, Result, type Scope } from "effect"
 import * as fc from "fast-check"
 import { expect } from "vitest"
 import type { Promised } from "../Capability.ts"
@@ -16,7 +16,7 @@ const told = Effect.fnUntraced(function*(process: Process, runId: string) {
 })
 
 /** A run of a store in memory that ended, as a bundle. */
-const made = Effect.fnUntraced(function*(runId = "run-1"): Effect.fn.Return<RunBundle, unknown> {
+const made = Effect.fnUntraced(function*(runId = "run-1"): Effect.fn.Return<RunBundle, unknown, Scope.Scope> {
   const memory = yield* processOf({ open: MemoryRunStore.make })
   yield* Effect.scoped(Effect.gen(function*() {
     const { commit, end } = yield* work(memory, runId)

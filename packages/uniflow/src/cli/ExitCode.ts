@@ -31,6 +31,8 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
 
 const byTag: { readonly [tag: string]: ExitCode } = {
+  CopyRefused: ExitCode.usage,
+  InvalidArchive: ExitCode.usage,
   InvalidFilter: ExitCode.usage,
   InvalidInput: ExitCode.usage,
   InvalidPipeline: ExitCode.usage,

@@ -1,7 +1,33 @@
 import { Effect } from "effect"
-import { Argument, Command, Completions } from "effect/cli"
+import { Argument, Command, Completions, Flag } from "effect/cli"
 import { ExitCode } from "../ExitCode.ts"
-import { handle, Invocation, text, toggle } from "../Invocation.ts"
+import { handle, Invocation, text, texts, toggle } from "../Invocation.ts"
+
+const statuses = ["running", "completed", "failed", "interrupted", "crashed", "pending"] as const
+
+/** `uniflow copy` */
+export const copy = Command.make("copy", {
+  from: Argument.String("from").pipe(Argument.withDescription("A .uniflow folder, a project that has one, or an archive (.uniflow.tar)")),
+  to: Argument.String("to").pipe(Argument.withDescription("Likewise; made where it is not there")),
+  run: texts("run", "runId", "Only this run. Repeat it for more"),
+  experiment: text("experiment", "name", "Runs of this experiment"),
+  pipeline: text("pipeline", "name", "Runs of this pipeline"),
+  status: Flag.atLeast(Flag.Literals("status", statuses).pipe(Flag.withDescription("Runs in this state. Repeat it for more")), 0),
+  where: text("where", "filter", "Runs that a filter matches (docs/finding.md)"),
+  existing: Flag.Literals("existing", ["refuse", "skip", "rename"]).pipe(
+    Flag.withDefault("refuse"),
+    Flag.withDescription("What to do where another run has the same id: refuse all, skip it, or copy it under a new id (default refuse)")
+  ),
+  dryRun: toggle("dry-run", "Say what would be copied, and write nothing")
+}, handle(async () => (await import("../handlers/copy.ts")).copy)).pipe(
+  Command.withDescription("Copy runs with all that belongs to them between folders and archives; a backup while they are in use (docs/moving.md)"),
+  Command.withExamples([
+    { command: "uniflow copy . backup.uniflow.tar", description: "A backup of everything in one file" },
+    { command: "uniflow copy backup.uniflow.tar ../other", description: "And back, into another project" },
+    { command: "uniflow copy . best.uniflow.tar --where 'metrics.accuracy > 0.9'" },
+    { command: "uniflow copy ../colleague . --run run_7 --existing rename --dry-run" }
+  ])
+)
 
 /** `uniflow gc` */
 export const gc = Command.make("gc", {
