@@ -1,7 +1,10 @@
-import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { once } from "node:events"
+import { existsSync, mkdirSync, realpathSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { provideDependencies } from "../src/cli/reproduce/Dependencies.ts"
 import { makeWorktree } from "../src/cli/reproduce/Worktree.ts"
 import { bin } from "./project.ts"
 import { gitIn, makeRepository, type Repository } from "./repository.ts"
@@ -141,5 +144,58 @@ describe("uniflow reproduce, in a tree of any kind", { timeout: 120_000 }, () =>
     expect(existsSync(join(path, "line.ts"))).toBe(true)
     await worktree.remove()
     expect([existsSync(path), repository.git("worktree", "list").split("\n").length]).toEqual([false, 1])
+  })
+
+  it("a run whose process died is one that ended; one that runs is waited for", async () => {
+    repository.write("line.ts", line.replace("run: ({ inputs }) => inputs.second + 1", "run: ({ inputs }) => process.env[\"HANG\"] === undefined ? inputs.second + 1 : new Promise(() => setInterval(() => {}, 1000))"))
+    repository.commit("hangs")
+    const child = repository.start({ HANG: "1" }, "run", "line", "--run-id", "a", "--param", "times=2")
+    await new Promise<void>((resolve) => child.stdout.on("data", (text: Buffer) => {
+      if (text.toString().includes("third  started")) resolve()
+    }))
+    expect(await repository.uniflow("reproduce", "a")).toMatchObject({ code: 2, stderr: expect.stringContaining("is running: wait for its end") })
+    const closed = once(child, "close")
+    child.kill("SIGKILL")
+    await closed
+    expect(await repository.reproduced({}, "a")).toMatchObject({ code: 0, of: { first: "identical", second: "identical" } })
+  })
+
+  it("hooks of the repository do not run; a shallow clone that lacks the commit says how to get it", async () => {
+    await repository.begun({}, "line", "--run-id", "a", "--param", "times=2")
+    const hooked = join(repository.scratch, "hooked")
+    writeFileSync(join(repository.folder, ".git/hooks/post-checkout"), `#!/bin/sh\necho ran > "${hooked}"\n`, { mode: 0o755 })
+    expect((await repository.reproduced({}, "a")).code).toBe(0)
+    expect(existsSync(hooked)).toBe(false)
+    repository.write("more", "x")
+    repository.commit("second")
+    const shallow = join(repository.scratch, "shallow")
+    gitIn(repository.scratch, "clone", "-q", "--depth", "1", `file://${repository.folder}`, shallow)
+    const { code, stderr } = await repository.node({}, [bin, "reproduce", "a", "--directory", join(repository.folder, ".uniflow")], shallow)
+    expect([code, stderr]).toEqual([9, expect.stringMatching(/Commit [0-9a-f]{12} is not in the repository .*: it is a shallow clone \(git fetch --unshallow gets the rest\)/)])
+  })
+
+  it("dependencies of another lockfile are installed by the project's package manager, without a network where they can be", async () => {
+    const lock = (version: string) => JSON.stringify({
+      name: "project",
+      lockfileVersion: 3,
+      requires: true,
+      packages: { "": { dependencies: { local: "file:./local" } }, local: { name: "local", version }, "node_modules/local": { resolved: "local", link: true } }
+    })
+    repository.write("package.json", JSON.stringify({ name: "project", private: true, type: "module", dependencies: { local: "file:./local" } }))
+    repository.write("local/package.json", JSON.stringify({ name: "local", version: "1.0.0", main: "index.js" }))
+    repository.write("package-lock.json", lock("1.0.0"))
+    const commit = repository.commit("locked")
+    const digest = createHash("sha256").update(lock("1.0.0")).digest("hex")
+    const { signal } = new AbortController()
+    const worktree = await makeWorktree({ root: repository.folder, path: join(repository.scratch, "worktree"), commit, diff: new Uint8Array(), signal })
+    repository.write("package-lock.json", lock("2.0.0"))
+    const said: Array<string> = []
+    const options = { present: repository.folder, worktree: worktree.path, lockfile: { path: "package-lock.json", digest }, say: (text: string) => said.push(text), signal }
+    expect(await provideDependencies({ ...options, mode: "auto" })).toEqual({ what: "installed by npm ci --prefer-offline --no-audit --no-fund", remarks: [] })
+    expect(said).toEqual(["Installing dependencies: npm ci --prefer-offline --no-audit --no-fund"])
+    expect(realpathSync(join(worktree.path, "node_modules/local"))).toBe(realpathSync(join(worktree.path, "local")))
+    await expect(provideDependencies({ ...options, lockfile: { path: "package-lock.json", digest: "0" }, mode: "auto" })).resolves.toMatchObject({ remarks: ["the lockfile package-lock.json is not in the commit and patch as it was recorded"] })
+    await expect(provideDependencies({ ...options, lockfile: undefined, mode: "install" })).rejects.toMatchObject({ _tag: "NotReproducible" })
+    await worktree.remove()
   })
 })

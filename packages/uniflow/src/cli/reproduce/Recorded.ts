@@ -8,6 +8,7 @@ import { basename } from "node:path"
 import { ArtifactStore, type AttemptRecord, Hasher, type RunSnapshot, RunStore, type StepRecord } from "@uniflow/core"
 import { WorkingTreePatch } from "@uniflow/node"
 import { Effect } from "effect"
+import { abandonedOf } from "../Abandoned.ts"
 import type { AnyUniflow } from "../Context.ts"
 import { UsageError } from "../Failure.ts"
 import { NotReproducible } from "./NotReproducible.ts"
@@ -76,7 +77,7 @@ const filesOf = (snapshot: RunSnapshot): ReadonlyArray<string> => [
 /** Reads what was recorded of a run; rejects with `NotReproducible` where nothing was that could be compared. */
 export const readRecorded = async (uniflow: AnyUniflow, runId: string, asked: number | undefined): Promise<Recorded> => {
   const snapshot = await uniflow.runs.snapshot(runId)
-  if (snapshot.run.status === "running" && snapshot.run.holder !== null) throw new UsageError(`Run "${runId}" is running: wait for its end, or cancel it.`)
+  if (snapshot.run.status === "running" && !(await abandonedOf(uniflow, [snapshot.run])).has(runId)) throw new UsageError(`Run "${runId}" is running: wait for its end, or cancel it.`)
   const attempt = chooseAttempt(snapshot, asked)
   const { git } = attempt.environment
   const found = git?.dirty === true ? await patchOf(uniflow, runId, attempt.attempt) : undefined
