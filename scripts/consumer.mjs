@@ -103,6 +103,7 @@ const commands = [
   ["uniflow", ["explain", "from-command"]],
   ["uniflow", ["experiment", "compare", "from-typescript", "from-command"]],
   ["uniflow", ["experiment", "show", "from-command", "--json"]],
+  ["uniflow", ["reproduce", "from-command", "--in-place"]],
   ["uniflow", ["doctor"]]
 ]
 

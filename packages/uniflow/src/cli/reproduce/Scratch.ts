@@ -6,7 +6,7 @@
  * person had stated them.
  */
 import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import process from "node:process"
 import { ArtifactStore, encodedOf, INLINE_BYTES, ProcessIdentity, type RunSnapshot, RunStore, type StepRecord, type StepState } from "@uniflow/core"
 import type { ReproductionSide } from "@uniflow/compare"
 import { SqliteRunStore } from "@uniflow/node"
@@ -23,6 +23,8 @@ export const openScratch = async (directory: string, original: AnyUniflow): Prom
   const { secret } = await original.runPromise(identity)
   const maker = await open<unknown>({ directory, handleSignals: false })
   await maker.runPromise(identity).finally(() => maker.close())
+  // A static import would lose its "node:" in the build, and warn on Node 22; by now the store has loaded it.
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
   const database = new DatabaseSync(join(directory, SqliteRunStore.FILENAME))
   try {
     database.prepare("UPDATE meta SET value = ? WHERE name = 'secret'").run(Buffer.from(secret).toString("hex"))
