@@ -111,7 +111,7 @@ export const runAt = async (file: FileHandle, extent: Extent, whole: boolean): P
     return { bundle: reader.end(), digest: hash.digest() }
   } catch (error) {
     if (error instanceof Refused) throw error
-    throw new Refused(`a run in it cannot be read: ${describe(error)}`)
+    throw new Refused(`a run in it cannot be read: ${describe(error).replace(/\s+/g, " ").slice(0, 300)}`)
   }
 }
 
@@ -195,6 +195,8 @@ export const indexOf = async (file: FileHandle, fileBytes: number): Promise<Arch
     const next = position + BLOCK + entry.sizeBytes + paddingOf(entry.sizeBytes)
     if (!(next <= fileBytes)) throw new Refused("it ends too early")
     sums.set(entry.name, await look(entry))
+    const padding = await contentOf(file, { offset: next - paddingOf(entry.sizeBytes), sizeBytes: paddingOf(entry.sizeBytes) }, BLOCK)
+    if (padding.some((byte) => byte !== 0)) throw new Refused("something stands between its entries")
     last = entry.name
     position = next
   }

@@ -1,0 +1,132 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { it } from "@effect/vitest"
+import { GarbageCollector, ArtifactStore, INLINE_BYTES, RunStore } from "@uniflow/core"
+import { Effect } from "effect"
+import * as fc from "fast-check"
+import { describe, expect } from "vitest"
+import { CopyRuns, RunArchive } from "../src/index.ts"
+import { linesOf } from "../src/internal/bundleLines.ts"
+import { bundle, digestOf, fill, folder, store, storeIn } from "./copying.ts"
+
+const start = (name: string, ...args: ReadonlyArray<string>) => {
+  const child = spawn(process.execPath, ["--conditions=uniflow-source", fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url)), ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  const ended = once(child, "close")
+  const begun = new Promise<void>((resolve, reject) => {
+    child.stdout.once("data", () => resolve())
+    void ended.then(() => reject(new Error("it ended before it began")))
+  })
+  begun.catch(() => {})
+  return { child, ended, begun }
+}
+
+/** Some runs with large objects. */
+const filled = (count: number) =>
+  Effect.gen(function*() {
+    const directory = yield* folder
+    const from = yield* storeIn(directory)
+    for (let n = 0; n < count; n++) {
+      const one = fc.sample(bundle(`run-${n}`), { numRuns: 1, seed: n + 1 })[0]!
+      const bytes = new Uint8Array(INLINE_BYTES * 20).fill(n)
+      const artifact = { runId: `run-${n}`, address: "large", generation: 1, attempt: 1, name: "n", digest: digestOf(bytes), sizeBytes: bytes.length, mediaType: "m", codec: null, createdAtMs: 0 }
+      yield* fill(from, { bundle: { ...one.bundle, artifacts: [artifact] }, objects: [bytes, ...one.objects] })
+    }
+    return { directory, from }
+  })
+
+describe("copying between processes", { timeout: 120_000 }, () => {
+  it.live("that is killed at any moment leaves whole runs and no others; the same copy then copies the rest", () =>
+    Effect.gen(function*() {
+      const { directory, from } = yield* filled(40)
+      const to = yield* folder
+      const expected = new Map<string, string>()
+      for (const id of yield* from.place.select({})) expected.set(id, [...linesOf((yield* from.place.read(id))!)].join(""))
+      const counts: Array<number> = []
+      for (let kill = 0; kill < 6; kill++) {
+        const copying = start("copies", directory, to)
+        yield* Effect.promise(() => copying.begun)
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 15 + kill * 10)))
+        copying.child.kill("SIGKILL")
+        yield* Effect.promise(() => copying.ended)
+        const target = yield* storeIn(to)
+        const there = yield* target.place.select({})
+        counts.push(there.length)
+        for (const id of there) {
+          const read = (yield* target.place.read(id))!
+          expect([...linesOf(read)].join(""), id).toBe(expected.get(id))
+          for (const { digest } of read.artifacts) expect(digestOf(yield* target.artifacts.get(digest))).toBe(digest)
+        }
+      }
+      // At least once it was killed before the end.
+      expect(counts[0]).toBeLessThan(40)
+      const rest = yield* CopyRuns.copy(from.place, (yield* storeIn(to)).place)
+      expect(rest.runs.filter(({ outcome }) => outcome === "same")).toHaveLength(counts.at(-1)!)
+      expect(rest.runs.filter(({ outcome }) => outcome === "copied")).toHaveLength(40 - counts.at(-1)!)
+    }).pipe(Effect.scoped))
+
+  it.live("into an archive: one that was killed has no archive, or a whole one", () =>
+    Effect.gen(function*() {
+      const { directory, from } = yield* filled(20)
+      for (let kill = 0; kill < 5; kill++) {
+        const path = join(yield* folder, "a.uniflow.tar")
+        const copying = start("copies", directory, path)
+        yield* Effect.promise(() => copying.begun)
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, kill * 15)))
+        copying.child.kill("SIGKILL")
+        yield* Effect.promise(() => copying.ended)
+        if (existsSync(path)) expect(yield* (yield* RunArchive.source(path)).select({})).toEqual(yield* from.place.select({}))
+        // What the killed one left is in nobody's way.
+        else yield* Effect.scoped(Effect.flatMap(RunArchive.target(path), (to) => CopyRuns.copy(from.place, to)))
+        expect(existsSync(path)).toBe(true)
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("of a folder that others write to gives each run as it stood at one moment", () =>
+    Effect.gen(function*() {
+      const directory = yield* folder
+      const writers = [start("writes", directory), start("writes", directory)]
+      const outcomes = yield* Effect.gen(function*() {
+        for (const { begun } of writers) yield* Effect.promise(() => begun)
+        const from = yield* storeIn(directory)
+        const states: Array<string> = []
+        for (let round = 0; round < 8; round++) {
+          const to = yield* store
+          yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 60)))
+          const path = join(yield* folder, "a.uniflow.tar")
+          yield* Effect.scoped(Effect.flatMap(RunArchive.target(path), (archive) => CopyRuns.copy(from.place, archive)))
+          yield* CopyRuns.copy(yield* RunArchive.source(path), to.place)
+          for (const id of yield* to.place.select({})) {
+            const { logs, run, steps } = (yield* to.place.read(id))!
+            expect(steps.map(({ seq }) => seq), id).toEqual(steps.map((_, at) => at + 1))
+            expect(logs.length, id).toBe(steps.length)
+            expect(run.status).toBe(steps.length === 30 && run.endedAtMs !== null ? "completed" : "interrupted")
+            states.push(run.status)
+          }
+        }
+        return states
+      }).pipe(Effect.ensuring(Effect.promise(async () => {
+        for (const { child, ended } of writers) {
+          child.kill("SIGKILL")
+          await ended
+        }
+      })))
+      expect(new Set(outcomes)).toEqual(new Set(["completed", "interrupted"]))
+    }).pipe(Effect.scoped))
+
+  it.live("goes on while the target's garbage is collected: what was copied is whole in the end", () =>
+    Effect.gen(function*() {
+      const { from } = yield* filled(15)
+      const to = yield* store
+      const collecting = Effect.forever(Effect.andThen(
+        Effect.provideService(Effect.provideService(GarbageCollector.collect({ grace: 0 }), RunStore, to.runs), ArtifactStore, to.artifacts),
+        Effect.sleep("1 millis")
+      ))
+      yield* Effect.raceFirst(CopyRuns.copy(from.place, to.place), collecting)
+      for (const id of yield* to.place.select({})) {
+        for (const { digest } of (yield* to.place.read(id))!.artifacts) expect(digestOf(yield* to.artifacts.get(digest))).toBe(digest)
+      }
+    }).pipe(Effect.scoped))
+})
