@@ -8,7 +8,7 @@ import { Clock, Duration, Effect, Stream } from "effect"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import { type RunQuery, RunStore } from "./RunStore.ts"
-import type { StoreError } from "./UniflowError.ts"
+import { RunNotFound, type StoreError } from "./UniflowError.ts"
 
 export interface CollectOptions {
   /** How long an object must not have been written or refreshed. Default 1 hour. Whatever it is, what runs under way keep is spared. */
@@ -76,4 +76,61 @@ export const collect = Effect.fnUntraced(function*(
   )
   const blobs = yield* runs.collectBlobs({ refreshedBeforeMs, dryRun })
   return { count: objects.count + blobs.count, sizeBytes: objects.sizeBytes + blobs.sizeBytes }
+})
+
+/** What a purge freed, or would. */
+export interface Purged extends Collected {
+  /** Bytes of the run that others refer to, or may be about to: `collect` frees them when nobody does. */
+  readonly keptBytes: number
+}
+
+/** Sizes in bytes of what a run refers to, by digest. */
+const objectsOf = Effect.fnUntraced(function*(runId: string): Effect.fn.Return<ReadonlyMap<string, number>, StoreError, RunStore> {
+  const store = yield* RunStore
+  const sizes = new Map<string, number>()
+  for (const { output } of yield* store.steps(runId)) if (output !== null) sizes.set(output.digest, output.sizeBytes)
+  for (const { output } of yield* store.checkpoints(runId)) sizes.set(output.digest, output.sizeBytes)
+  for (const { digest, sizeBytes } of yield* store.artifacts(runId)) sizes.set(digest, sizeBytes)
+  return sizes
+})
+
+const sum = (sizes: Iterable<number>): number => [...sizes].reduce((total, size) => total + size, 0)
+
+/**
+ * Removes a run and at once, without a grace period, the bytes that nothing else refers to. What was written or refreshed
+ * since the oldest attempt under way began is left to `collect`: that attempt may be about to record it. Small bytes that other
+ * removed runs left go with it. A dry run tells the most that would be freed. Fails as `RunStore.remove` does.
+ */
+export const purge = Effect.fnUntraced(function*(
+  runId: string,
+  options: Pick<CollectOptions, "dryRun"> = {}
+): Effect.fn.Return<Purged, RunNotFound | StoreError, RunStore | ArtifactStore> {
+  const runs = yield* RunStore
+  const artifacts = yield* ArtifactStore
+  const objects = yield* objectsOf(runId)
+  if (options.dryRun === true) {
+    if ((yield* runs.run(runId)) === undefined) return yield* new RunNotFound({ runId })
+    return { count: objects.size, sizeBytes: sum(objects.values()), keptBytes: 0 }
+  }
+  if (!(yield* runs.remove(runId))) return yield* new RunNotFound({ runId })
+  // Whoever begins from now on refreshes what it needs from now on.
+  const refreshedBeforeMs = Math.min(yield* Clock.currentTimeMillis, yield* underWaySinceMs)
+  const left = new Map(objects)
+  let count = 0
+  const digests = [...objects.keys()]
+  for (let at = 0; at < digests.length; at += BATCH) {
+    yield* runs.exclusively(Effect.gen(function*() {
+      for (const digest of yield* runs.unreferenced(digests.slice(at, at + BATCH))) {
+        if (!(yield* artifacts.remove(digest, { refreshedBeforeMs }))) continue
+        count++
+        left.delete(digest)
+      }
+    }))
+  }
+  const freed = sum(objects.values()) - sum(left.values())
+  const blobs = yield* runs.collectBlobs({ refreshedBeforeMs, dryRun: false })
+  for (const digest of left.keys()) {
+    if ((yield* runs.blob(digest)) === undefined && (yield* artifacts.size(digest)) === undefined) left.delete(digest)
+  }
+  return { count: count + blobs.count, sizeBytes: freed + blobs.sizeBytes, keptBytes: sum(left.values()) }
 })

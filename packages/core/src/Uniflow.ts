@@ -21,6 +21,7 @@ import type { Part } from "./internal/part.ts"
 import type { PlannedStep } from "./internal/plan.ts"
 import { StopRequest } from "./internal/StopRequest.ts"
 import * as Resolution from "./Resolution.ts"
+import * as Retention from "./Retention.ts"
 import { type RunEvent, watch } from "./RunEvents.ts"
 import * as RunId from "./RunId.ts"
 import type { LogRecord } from "./RunRecord.ts"
@@ -84,6 +85,8 @@ export interface Runs {
   note(id: string, note: string | null): Promise<void>
   /** Removes a run with everything recorded of it; `gc` frees the bytes. Refuses a run that is active. */
   remove(id: string): Promise<void>
+  /** Removes a run and at once the bytes that nothing else refers to; tells how many, and what others still need. */
+  purge(id: string): Promise<GarbageCollector.Purged>
   /** Lines that steps logged, in order. */
   logs(id: string, options?: { readonly step?: string; readonly after?: number; readonly limit?: number }): Promise<ReadonlyArray<LogRecord>>
   /** Points of a metric (`step.key`, or the bare key where it is unique), in at most `buckets` (default 1,000) buckets of min, max and mean. */
@@ -144,6 +147,8 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
   readonly runs: Runs
   /** Frees the bytes that no run refers to. */
   gc(options?: GarbageCollector.CollectOptions): Promise<GarbageCollector.Collected>
+  /** Removes the runs that the rules let go; `gc` frees their bytes. */
+  prune(rules: Retention.Rules, options?: Retention.PruneOptions): Promise<Retention.Pruned>
   /** Runs an Effect over the same services: what packages on top of this one are made with. */
   readonly runPromise: <A, E>(effect: Effect.Effect<A, E, Services | S>) => Promise<A>
   /** Ids of the runs that this instance works on. */
@@ -170,6 +175,10 @@ interface Running {
 export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
   /** Called when the first of several runs begins, and when the last one has ended. */
   readonly onActive?: (active: boolean) => void
+  /** Called when a run has ended, however it did. */
+  readonly onEnd?: () => void
+  /** Waited for before everything is closed. */
+  readonly beforeClose?: () => Promise<void>
 }): Uniflow<S> => {
   const runtime = ManagedRuntime.make(layer)
   const runPromise = <A, E2>(effect: Effect.Effect<A, E2, Services | S>): Promise<A> => runtime.runPromise(effect)
@@ -216,6 +225,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
       taken(false)
       signal?.removeEventListener("abort", abort)
       running.delete(entry)
+      hooks?.onEnd?.()
       if ([...running].some((one) => one.handle.id === id)) return
       active.delete(id)
       if (active.size === 0) hooks?.onActive?.(false)
@@ -312,6 +322,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     tag: (id, tags) => changed(id, Effect.flatMap(RunStore, (store) => store.annotate(id, [{ _tag: "Tagged", tags }]))),
     note: (id, note) => changed(id, Effect.flatMap(RunStore, (store) => store.annotate(id, [{ _tag: "Noted", note }]))),
     remove: (id) => changed(id, Effect.flatMap(RunStore, (store) => store.remove(id))),
+    purge: (id) => runPromise(GarbageCollector.purge(id)),
     logs: (id, options) =>
       runPromise(Effect.flatMap(RunStore, (store) => store.logs(id, { address: options?.step, after: options?.after, limit: options?.limit }))),
     metric: (id, name, options) => runPromise(Effect.flatMap(seriesOf(id, name), (series) => MetricSeries.downsample(series, options?.buckets ?? 1000))),
@@ -368,11 +379,13 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     },
     runs,
     gc: (options) => runPromise(GarbageCollector.collect(options)),
+    prune: (rules, options) => runPromise(Retention.prune(rules, options)),
     runPromise,
     active,
     interrupt,
     close: async () => {
       await interrupt("UniFlow was closed")
+      await hooks?.beforeClose?.()
       await runtime.dispose()
     },
     [Symbol.asyncDispose]: () => self.close()

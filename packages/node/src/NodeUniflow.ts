@@ -4,7 +4,7 @@
  * Opening is lazy: the folder and the database are made by the first write, and whoever only reads makes nothing.
  */
 import process from "node:process"
-import { type ArtifactStore, Runner, type RunStore, type StoreError, Uniflow } from "@uniflow/core"
+import { type ArtifactStore, describe, type Retention, Runner, type RunStore, type StoreError, Uniflow } from "@uniflow/core"
 import { Effect, Layer } from "effect"
 import * as CborCodec from "./CborCodec.ts"
 import * as FileArtifactStore from "./FileArtifactStore.ts"
@@ -22,6 +22,11 @@ export interface OpenOptions<S = never, E = never> {
    * unless the application listens to these signals itself. Default true.
    */
   readonly handleSignals?: boolean | undefined
+  /**
+   * Which runs are removed by themselves, with the bytes that nobody refers to: looked at when a run has ended, at most every ten
+   * minutes, after the run's result was given. Nothing by default. The rules are those of `uniflow prune`.
+   */
+  readonly retention?: Retention.Rules | undefined
 }
 
 /** The stores of a folder of this machine, without what runs pipelines. The folder is made by the first write. */
@@ -60,12 +65,38 @@ const guardSignals = (interrupt: Interrupt): ((active: boolean) => void) => (act
   }
 }
 
+/** How often runs are looked at for removal, at most. */
+const RETENTION_MS = 10 * 60_000
+
+/** Does something in the background, at most every so often; `settled` waits for it. What fails is tried again later. */
+const occasionally = (work: () => Promise<void>) => {
+  let last = -Infinity
+  let settled = Promise.resolve()
+  return {
+    soon: (): void => {
+      const now = performance.now()
+      if (now - last < RETENTION_MS) return
+      last = now
+      settled = work().catch((error: unknown) => process.emitWarning(`Old runs could not be removed: ${describe(error)}`))
+    },
+    settled: () => settled
+  }
+}
+
 const make = <S, E>(options: OpenOptions<S, E>): Uniflow.Uniflow<S> => {
   const base = layer({ directory: options.directory })
   // Without a layer of the user's, S is never: there is nothing to add.
   const all = (options.layer === undefined ? base : Layer.mergeAll(base, options.layer)) as Layer.Layer<Uniflow.Services | S, StoreError | E>
   let guard: (active: boolean) => void = () => {}
-  const uniflow = Uniflow.make<S, StoreError | E>(all, { onActive: (active) => guard(active) })
+  const { retention } = options
+  const keeping = retention === undefined ? undefined : occasionally(async () => {
+    const { removed } = await uniflow.prune(retention)
+    if (removed.length > 0) await uniflow.gc()
+  })
+  const uniflow: Uniflow.Uniflow<S> = Uniflow.make<S, StoreError | E>(all, {
+    onActive: (active) => guard(active),
+    ...(keeping === undefined ? {} : { onEnd: keeping.soon, beforeClose: keeping.settled })
+  })
   if (options.handleSignals !== false) guard = guardSignals((why) => uniflow.interrupt(why))
   return uniflow
 }

@@ -19,6 +19,24 @@ const shown = async (folder: string, id: string): Promise<unknown> => {
   return JSON.parse(stdout)
 }
 
+describe("removing runs", { timeout: 60_000 }, () => {
+  it("prune says which and why, removes them, and leaves what is kept; delete --purge frees the bytes at once", async () => {
+    expect((await project.invoke("copy", ".", "old")).code).toBe(0)
+    const there = ["--directory", join(project.folder, "old")]
+    expect(await project.invoke("prune", ...there)).toMatchObject({ code: 2, stderr: expect.stringContaining("--keep-last") })
+    expect(await project.invoke("prune", "--older-than", "soon", ...there)).toMatchObject({ code: 2, stderr: expect.stringContaining("--older-than \"soon\"") })
+    const dry = await project.invoke("prune", "--keep-last", "1", "--dry-run", ...there)
+    expect(dry).toMatchObject({ code: 0, stdout: "one  digits  not among the newest 1 of its experiment\nWould remove 1 run; 1 stay.\n" })
+    expect((await project.invoke("experiment", "tag", "one", "keep=", ...there)).code).toBe(0)
+    expect(JSON.parse((await project.invoke("prune", "--keep-last", "1", "--json", ...there)).stdout)).toMatchObject({ dryRun: false, removed: [{ id: "one" }], kept: 1 })
+    expect((await project.invoke("experiment", "delete", "two", "--dry-run", ...there)).stdout).toMatch(/^Would delete two\. It refers to/)
+    expect((await project.invoke("experiment", "delete", "two", "--purge", "--yes", ...there)).stdout).toMatch(/^Deleted two, and freed [\d.]+ .?B\.\n$/)
+    expect((await project.invoke("gc", "--grace", "0s", ...there)).stdout).toBe("Nothing to free.\n")
+    expect((await project.invoke("experiment", "delete", "two", "--dry-run", ...there)).code).toBe(4)
+    expect((await project.invoke("prune", "--keep-last", "1", "--directory", join(project.folder, "none"))).stdout).toBe("Nothing to remove.\n")
+  })
+})
+
 describe("uniflow copy", { timeout: 60_000 }, () => {
   it("makes a backup in one file and gives it back, equal", async () => {
     const made = await project.invoke("copy", ".", "all.uniflow.tar")

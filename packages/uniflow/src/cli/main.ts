@@ -16,7 +16,7 @@ import { resume } from "./commands/resume.ts"
 import { run } from "./commands/run.ts"
 import { sweep } from "./commands/sweep.ts"
 import { cancel, explain, resolve, watch } from "./commands/runs.ts"
-import { completions, copy, doctor, gc } from "./commands/store.ts"
+import { completions, copy, doctor, gc, prune } from "./commands/store.ts"
 import type { Context } from "./Context.ts"
 import { ExitCode, meanings } from "./ExitCode.ts"
 import { describeFailure, UsageError } from "./Failure.ts"
@@ -37,7 +37,7 @@ const root: Command.Command.Any = Command.make("uniflow").pipe(
   Command.withSubcommands([
     { group: "Run", commands: [run, resume, fork, sweep, reproduce, watch, cancel, resolve] },
     { group: "Look", commands: [explain, experiment, artifact] },
-    { group: "Keep", commands: [copy, gc, doctor, completions(() => root)] }
+    { group: "Keep", commands: [copy, prune, gc, doctor, completions(() => root)] }
   ]),
   Command.withGlobalFlags(Object.values(settings)),
   Command.withExamples([

@@ -69,10 +69,12 @@ const note = Command.make("note", {
 
 const remove = Command.make("delete", {
   runId,
+  purge: toggle("purge", "Free the bytes that nothing else refers to at once, too"),
+  dryRun: toggle("dry-run", "Say what would be deleted, and delete nothing"),
   yes: Flag.withAlias(toggle("yes", "Do not ask"), "y")
 }, handle(async () => (await import("../handlers/experimentDelete.ts")).experimentDelete)).pipe(
   Command.withDescription("Delete a run with everything recorded of it (uniflow gc frees the bytes)"),
-  Command.withExamples([{ command: "uniflow experiment delete run_7 --yes" }])
+  Command.withExamples([{ command: "uniflow experiment delete run_7 --yes" }, { command: "uniflow experiment delete run_7 --purge --dry-run" }])
 )
 
 /** `uniflow experiment` */

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { Argument, Command, Completions, Flag } from "effect/cli"
 import { ExitCode } from "../ExitCode.ts"
-import { handle, Invocation, text, texts, toggle } from "../Invocation.ts"
+import { handle, Invocation, orUndefined, text, texts, toggle } from "../Invocation.ts"
 
 const statuses = ["running", "completed", "failed", "interrupted", "crashed", "pending"] as const
 
@@ -26,6 +26,21 @@ export const copy = Command.make("copy", {
     { command: "uniflow copy backup.uniflow.tar ../other", description: "And back, into another project" },
     { command: "uniflow copy . best.uniflow.tar --where 'metrics.accuracy > 0.9'" },
     { command: "uniflow copy ../colleague . --run run_7 --existing rename --dry-run" }
+  ])
+)
+
+/** `uniflow prune` */
+export const prune = Command.make("prune", {
+  keepLast: orUndefined(Flag.Int("keep-last").pipe(Flag.withMetavar("number"), Flag.withDescription("Keep the newest so many runs of each experiment"))),
+  olderThan: text("older-than", "duration", "Remove only what ended longer ago: 12h, 30d, 8w"),
+  failed: text("failed", "duration", "Remove what failed, crashed or was interrupted when it ended longer ago, whatever else is kept"),
+  experiment: text("experiment", "name", "Only runs of this experiment"),
+  dryRun: toggle("dry-run", "Say which runs would be removed and why, and remove nothing")
+}, handle(async () => (await import("../handlers/prune.ts")).prune)).pipe(
+  Command.withDescription("Remove old runs by rules (uniflow gc frees the bytes). Runs under way, baselines, those tagged keep and parents of unfinished forks stay"),
+  Command.withExamples([
+    { command: "uniflow prune --keep-last 20 --older-than 30d --dry-run" },
+    { command: "uniflow prune --failed 7d" }
   ])
 )
 

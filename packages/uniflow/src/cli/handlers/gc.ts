@@ -12,9 +12,9 @@ export interface GcInput {
 const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3600_000, d: 24 * 3600_000, w: 7 * 24 * 3600_000 }
 
 /** Milliseconds of a duration as people type it: `90s`, `10m`, `1h`, `7d`. */
-export const parseDuration = (text: string): number => {
+export const parseDuration = (text: string, flag = "--grace"): number => {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)$/.exec(text.trim()) ?? []
-  if (number === undefined || unit === undefined) throw new UsageError(`--grace ${JSON.stringify(text)}: it must be a duration such as 30s, 10m, 1h or 7d.`)
+  if (number === undefined || unit === undefined) throw new UsageError(`${flag} ${JSON.stringify(text)}: it must be a duration such as 30s, 10m, 1h or 7d.`)
   return Number(number) * units[unit]!
 }
 
