@@ -198,4 +198,30 @@ describe("uniflow reproduce, in a tree of any kind", { timeout: 120_000 }, () =>
     await expect(provideDependencies({ ...options, lockfile: undefined, mode: "install" })).rejects.toMatchObject({ _tag: "NotReproducible" })
     await worktree.remove()
   })
+
+  it("places and commits that no attempt records are refused before git or a folder is touched", async () => {
+    await repository.begun({}, "line", "--run-id", "a", "--param", "times=2")
+    const database = new DatabaseSync(join(repository.folder, ".uniflow/uniflow.db"))
+    const { environment } = database.prepare("SELECT environment FROM attempts").get() as { environment: string }
+    const recorded = JSON.parse(environment) as { git: object; lockfile: object }
+    for (const [hostile, issue] of [
+      [{ git: { ...recorded.git, commit: "--upload-pack=touch owned" } }, /recorded as the commit is none/],
+      [{ git: { ...recorded.git, folder: "../outside" } }, /lies outside of it/],
+      [{ lockfile: { ...recorded.lockfile, path: "/etc/package-lock.json" } }, /lies outside of it/]
+    ] as const) {
+      database.prepare("UPDATE attempts SET environment = ?").run(JSON.stringify({ ...recorded, ...hostile }))
+      expect(await repository.uniflow("reproduce", "a")).toMatchObject({ code: 9, stdout: "", stderr: expect.stringMatching(issue) })
+    }
+    database.close()
+    expect(repository.leftovers()).toEqual([[], 1])
+  })
+
+  it("a run that was copied into another store is reproduced from there, patch and all", async () => {
+    repository.write("line.ts", line.replace("+ 1", "+ 3"))
+    await repository.begun({}, "line", "--run-id", "a", "--param", "times=2")
+    repository.git("checkout", "-q", ".")
+    const other = join(repository.scratch, "other", ".uniflow")
+    expect(await repository.uniflow("copy", join(repository.folder, ".uniflow"), other)).toMatchObject({ code: 0 })
+    expect(await repository.reproduced({}, "a", "--directory", other)).toMatchObject({ code: 0, of: identical, remarks: [] })
+  })
 })

@@ -228,7 +228,8 @@ const showing = ({ context: { output } }: Session, runId: string, pipeline: stri
   const following = output.json ? undefined : follow(output, { runId, events: events(), pipeline, steps, sinceMs: Date.now() })
   return {
     onEvent: (event: RunEvent): void => {
-      waiting.push(event)
+      // The first attempt is the one that made the run in the scratch store.
+      waiting.push("attempt" in event ? { ...event, attempt: event.attempt - 1 } : event)
       wake()
     },
     end: async (): Promise<void> => {

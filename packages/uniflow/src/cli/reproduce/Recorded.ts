@@ -4,7 +4,7 @@
  * Of several attempts the newest counts that brought about an outcome that stands: what it restored from earlier ones
  * answered for its own code, so its code is that of every step.
  */
-import { basename } from "node:path"
+import { basename, isAbsolute } from "node:path"
 import { ArtifactStore, type AttemptRecord, Hasher, type RunSnapshot, RunStore, type StepRecord } from "@uniflow/core"
 import { WorkingTreePatch } from "@uniflow/node"
 import { Effect } from "effect"
@@ -45,6 +45,16 @@ const patchOf = (uniflow: AnyUniflow, runId: string, attempt: number): Promise<W
     return bytes === undefined || hasher.bytes(bytes) !== named.digest ? "damaged" : WorkingTreePatch.decode(bytes) ?? "damaged"
   }))
 
+/** Whether a recorded path stays inside of the tree that it begins in. */
+const staysInside = (path: string): boolean => !isAbsolute(path) && !path.split(/[/\\]/).includes("..") && !path.includes("\0")
+
+/** Refuses what no attempt of this machine records: a store may come from anywhere, and git and folders are told by it. */
+const check = ({ environment: { git, lockfile } }: AttemptRecord, patch: WorkingTreePatch.WorkingTreePatch | undefined): void => {
+  const commits = [git?.commit, patch?.commit].filter((commit) => commit !== undefined)
+  if (!commits.every((commit) => /^[0-9a-f]{40,64}$/.test(commit))) throw new NotReproducible("What is recorded as the commit is none.")
+  if (![git?.folder ?? "", lockfile?.path ?? ""].every(staysInside)) throw new NotReproducible("What is recorded as a place in the repository lies outside of it.")
+}
+
 const codeOf = ({ environment: { git } }: AttemptRecord): string => (git === undefined ? "no commit" : `${git.commit.slice(0, 12)}${git.dirty ? " with changes" : ""}`)
 
 /** Steps that the attempt did not come to, or that stand for another code than its own. */
@@ -82,6 +92,7 @@ export const readRecorded = async (uniflow: AnyUniflow, runId: string, asked: nu
   const { git } = attempt.environment
   const found = git?.dirty === true ? await patchOf(uniflow, runId, attempt.attempt) : undefined
   const patch = found === "damaged" ? undefined : found
+  check(attempt, patch)
   return {
     snapshot,
     attempt,
