@@ -145,7 +145,15 @@ export const copy = Effect.fnUntraced(function*(
       const bundle = yield* from.read(run.id)
       if (bundle === undefined) outcome = "gone"
       else {
-        const kept = yield* to.keep(renamed(bundle, planned.names), from.bytes)
+        const copy = renamed(bundle, planned.names)
+        const kept = yield* Effect.catchIf(to.keep(copy, from.bytes), (error) => error._tag === "StoreError" && error.reason === "RunExists", () => Effect.succeed(undefined))
+        if (kept === undefined) {
+          // Somebody else made it since: another copy like this one, or a run of that id.
+          const there = yield* to.read(run.as)
+          if (there === undefined || digestOfBundle(there) !== digestOfBundle(copy)) return yield* new CopyRefused({ target: to.name, ids: [run.as] })
+          runs.push({ ...run, outcome: "same" })
+          continue
+        }
         sizeBytes += kept.sizeBytes
         damaged.push(...kept.damaged.map((digest) => ({ runId: run.as, digest })))
         if (isRedacted(bundle.run.params)) redacted.push(run.as)

@@ -8,12 +8,17 @@ import { GarbageCollector, ArtifactStore, INLINE_BYTES, RunStore } from "@uniflo
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import { describe, expect } from "vitest"
-import { CopyRuns, RunArchive } from "../src/index.ts"
+import { CopyPlace, CopyRuns, RunArchive } from "../src/index.ts"
 import { linesOf } from "../src/internal/bundleLines.ts"
 import { bundle, digestOf, fill, folder, store, storeIn } from "./copying.ts"
 
-const start = (name: string, ...args: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, ["--conditions=uniflow-source", fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url)), ...args], { stdio: ["ignore", "pipe", "inherit"] })
+const programs = {
+  copies: fileURLToPath(new URL("programs/copies.ts", import.meta.url)),
+  writes: fileURLToPath(new URL("programs/writes.ts", import.meta.url))
+}
+
+const start = (name: keyof typeof programs, ...args: ReadonlyArray<string>) => {
+  const child = spawn(process.execPath, ["--conditions=uniflow-source", programs[name], ...args], { stdio: ["ignore", "pipe", "inherit"] })
   const ended = once(child, "close")
   const begun = new Promise<void>((resolve, reject) => {
     child.stdout.once("data", () => resolve())
@@ -116,15 +121,30 @@ describe("copying between processes", { timeout: 120_000 }, () => {
       expect(new Set(outcomes)).toEqual(new Set(["completed", "interrupted"]))
     }).pipe(Effect.scoped))
 
-  it.live("goes on while the target's garbage is collected: what was copied is whole in the end", () =>
+  it.live("by two at once into one place copies each run once", () =>
     Effect.gen(function*() {
       const { from } = yield* filled(15)
+      const directory = yield* folder
+      const targets = [yield* storeIn(directory), yield* storeIn(directory)]
+      const results = yield* Effect.forEach(targets, ({ place }) => CopyRuns.copy(from.place, place), { concurrency: "unbounded" })
+      const outcomes = results.flatMap(({ runs }) => runs.map(({ outcome }) => outcome))
+      expect(outcomes.filter((outcome) => outcome === "copied")).toHaveLength(15)
+      expect(outcomes.filter((outcome) => outcome === "same")).toHaveLength(15)
+    }).pipe(Effect.scoped))
+
+  it.live("is whole in the end although the target's garbage was collected between the bytes and their record", () =>
+    Effect.gen(function*() {
+      const { from } = yield* filled(3)
       const to = yield* store
-      const collecting = Effect.forever(Effect.andThen(
-        Effect.provideService(Effect.provideService(GarbageCollector.collect({ grace: 0 }), RunStore, to.runs), ArtifactStore, to.artifacts),
-        Effect.sleep("1 millis")
-      ))
-      yield* Effect.raceFirst(CopyRuns.copy(from.place, to.place), collecting)
+      let freed = 0
+      const collecting = GarbageCollector.collect({ grace: 0 }).pipe(
+        Effect.provideService(RunStore, to.runs),
+        Effect.provideService(ArtifactStore, to.artifacts),
+        Effect.tap(({ count }) => Effect.sync(() => void (freed += count)))
+      )
+      const runs: typeof to.runs = { ...to.runs, restore: (one, blobs) => Effect.sleep("2 millis").pipe(Effect.andThen(collecting), Effect.andThen(to.runs.restore(one, blobs))) }
+      yield* CopyRuns.copy(from.place, CopyPlace.store("target", runs, to.artifacts))
+      expect(freed).toBeGreaterThanOrEqual(3)
       for (const id of yield* to.place.select({})) {
         for (const { digest } of (yield* to.place.read(id))!.artifacts) expect(digestOf(yield* to.artifacts.get(digest))).toBe(digest)
       }

@@ -3,7 +3,7 @@
  * used. Nothing is unpacked and no name in it becomes a path; memory and time are bounded by the size of the file.
  */
 import type { FileHandle } from "node:fs/promises"
-import { describe, type RunBundle, type RunRecord } from "@uniflow/core"
+import { describe, type RunBundle } from "@uniflow/core"
 import { hasher } from "../NodeHasher.ts"
 import { ARCHIVE_VERSION, LARGEST_RUN, MANIFEST, MISSING, SUMS } from "./archiveWriter.ts"
 import { BundleReader, LONGEST_LINE, objectsOf } from "./bundleLines.ts"
@@ -211,6 +211,3 @@ export const indexOf = async (file: FileHandle, fileBytes: number): Promise<Arch
   }
   return { runs, objects }
 }
-
-/** What a run's record says, for a list. */
-export const recordsOf = ({ runs }: ArchiveIndex): ReadonlyArray<RunRecord> => [...runs.values()].map(({ light }) => light.run)

@@ -1,11 +1,11 @@
-import { Filter, MemoryRunStore, readBundle, type RunBundle, type RunRecord } from "@uniflow/core"
+import { Filter, MemoryRunStore, readBundle, type RunBundle, type RunRecord, type RunStoreService } from "@uniflow/core"
 import { Effect, Result, type Scope } from "effect"
 import * as fc from "fast-check"
 import { expect } from "vitest"
 import type { Promised } from "../Capability.ts"
 import type { RunStorePlace } from "../RunStoreSuite.ts"
 import { expectEqual, failureOf, property } from "./effects.ts"
-import { digestOf, environment, everythingOf, newRun, outputOf, pointsOf, type Process, processOf, recorded, runOf, stepOf, work } from "./runStoreFixtures.ts"
+import { digestOf, environment, everythingOf, logOf, newRun, outputOf, pointsOf, type Process, processOf, recorded, runOf, stepOf, work } from "./runStoreFixtures.ts"
 import { changes } from "./runStoreRoundTrips.ts"
 
 /** What a store tells of a run, without what each store counts by itself. */
@@ -81,6 +81,35 @@ export const restorePromises = (promised: Promised<RunStorePlace>, cases: number
       expectEqual(yield* metrics, (yield* memory.store.find({ limit: 1 }))[0]!.metrics)
       expect((yield* metrics).map(({ address, generation }) => `${address} ${generation}`)).toEqual(["test 2", "train 2"])
     }))
+
+  for (const [often, times] of [["once", 1], ["again and again", Infinity]] as const) {
+    promised(`a run that changes ${often} while it is read is read as it stood at one moment`, (place) =>
+      Effect.scoped(Effect.gen(function*() {
+        const a = yield* processOf(place)
+        const { commit } = yield* work(a)
+        let seq = 0
+        let left: number = times
+        let isStill = false
+        // One commit adds a step and a line: between reading the lines and reading the steps.
+        const change = Effect.suspend(() => {
+          if (isStill || left-- <= 0) return Effect.void
+          seq++
+          return commit(recorded("run-1", seq, { address: `s${seq}` }), { _tag: "LogsAdded", logs: [logOf("run-1", seq)] })
+        })
+        const store: RunStoreService = {
+          ...a.store,
+          attempts: (runId) => Effect.andThen(change, a.store.attempts(runId)),
+          exclusively: (effect) => {
+            isStill = true
+            return Effect.ensuring(a.store.exclusively(effect), Effect.sync(() => void (isStill = false)))
+          }
+        }
+        const { logs, steps } = (yield* readBundle(store, "run-1"))!
+        expect(steps.map((step) => step.seq)).toEqual(logs.map((line) => line.seq))
+        expect(steps).toHaveLength(seq)
+        expect(seq).toBeGreaterThanOrEqual(Math.min(times, 2))
+      })))
+  }
 
   promised("a taken id is refused, and what stands there stays", (place) =>
     Effect.gen(function*() {
