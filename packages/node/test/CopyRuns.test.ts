@@ -119,6 +119,14 @@ describe("runs that are copied", () => {
       expect(textOf(yield* to.place.read("run-1"))).toBe(textOf(lost))
     }).pipe(Effect.scoped))
 
+  it.live("with secret params are told of, wherever in the params they stand", () =>
+    Effect.gen(function*() {
+      const from = yield* store
+      yield* fill(from, plain("open", { params: { a: { b: [1, null, "$redacted"] } }, createdAtMs: 1 }))
+      yield* fill(from, plain("secret", { params: { a: { b: [{ $redacted: "hash" }] } }, createdAtMs: 2 }))
+      expect((yield* CopyRuns.copy(from.place, (yield* store).place)).redacted).toEqual(["secret"])
+    }).pipe(Effect.scoped))
+
   it.live("an archive whose name is taken is refused, and one that is not finished leaves nothing", () =>
     Effect.gen(function*() {
       const from = yield* store

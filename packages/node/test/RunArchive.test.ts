@@ -123,6 +123,11 @@ const hostile: ReadonlyArray<readonly [what: string, bytes: () => Buffer, says: 
   ["a record of another run", () => withRun(text().replace(/("artifact":.*)"run-1"/, "$1\"run-2\"")), "another run"],
   ["a run that claims to be running", () => withRun(text().replace(/"status":"\w+"/, "\"status\":\"running\"")), "cannot be read"],
   ["a number that is too large", () => replaced("\"params\":{\"rate\":1}", "\"params\":{\"rate\":1e999}"), "cannot be read"],
+  ["a step beyond what a store can number", () => {
+    const step = made!.bundle.steps[0]!
+    expect(step).toBeDefined()
+    return withRun(text({ ...whole, steps: [{ ...step, seq: 2 ** 28, output: null }] }))
+  }, "more steps than"],
   ["a digest that is a path", () => replaced(`"digest":"${digestOf(object)}"`, "\"digest\":\"../../x\""), "no digest"]
 ]
 

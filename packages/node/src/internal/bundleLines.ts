@@ -105,6 +105,9 @@ const checkNames = (...names: ReadonlyArray<string>): void => {
   for (const name of names) if (name.length > 512 || name.includes("\0") || !name.isWellFormed()) throw new Error("a name is too long, or holds what names do not hold")
 }
 
+/** Records of steps that every store has room for in one run. */
+const MOST_STEPS = 2 ** 28
+
 const isDigest = (digest: string): boolean => /^[0-9a-f]{64}$/.test(digest)
 
 const checkOutput = (digest: string, sizeBytes: number): void => {
@@ -173,6 +176,7 @@ export class BundleReader {
         const record = decoders.step(value)
         this.belongs(record)
         checkNames(record.address, record.step, record.fingerprint)
+        if (record.seq >= MOST_STEPS) throw new Error("it has more steps than a run may have")
         if (record.seq <= (this.steps.at(-1)?.seq ?? -1)) throw new Error("its steps are out of order")
         if (record.output !== null) checkOutput(record.output.digest, record.output.sizeBytes)
         this.steps.push(record)
