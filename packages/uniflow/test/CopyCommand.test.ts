@@ -40,7 +40,7 @@ describe("removing runs", { timeout: 60_000 }, () => {
 describe("uniflow copy", { timeout: 60_000 }, () => {
   it("makes a backup in one file and gives it back, equal", async () => {
     const made = await project.invoke("copy", ".", "all.uniflow.tar")
-    expect(made).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^Copied 2 runs with [\d.]+ .?B, and looked at what was written\.\n$/) })
+    expect(made).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^Copied 2 runs with [\d.]+ .?B of outputs and artifacts, and read back what was written\.\n$/) })
     expect((await project.invoke("copy", "all.uniflow.tar", "back")).code).toBe(0)
     for (const id of ["one", "two"]) expect(await shown("back", id)).toEqual(await shown(".uniflow", id))
     // The outputs can be read, and the run is complete there: nothing is executed.

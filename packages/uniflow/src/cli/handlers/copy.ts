@@ -42,7 +42,7 @@ const tell = ({ output }: Context, { damaged, redacted, runs, sizeBytes }: CopyR
     return count === 0 ? [] : [`${count} ${meaning[outcome]}`]
   })
   const copied = formatCount(counted(runs, "copied"), "run")
-  output.line(`${dryRun ? `Would copy ${copied}` : `Copied ${copied} with ${formatBytes(sizeBytes)}, and looked at what was written`}${more.length === 0 ? "" : ` (${more.join(", ")})`}.`)
+  output.line(`${dryRun ? `Would copy ${copied}` : `Copied ${copied} with ${formatBytes(sizeBytes)} of outputs and artifacts, and read back what was written`}${more.length === 0 ? "" : ` (${more.join(", ")})`}.`)
   if (redacted.length > 0) {
     output.remark(`Secret params of ${formatCount(redacted.length, "run")} (${escapeControls(redacted.slice(0, 3).join(", "))}${redacted.length > 3 ? ", …" : ""}) are kept as hashes under the other store's key: `
       + "to resume such a run here says that its params changed. Fork it: uniflow fork")
