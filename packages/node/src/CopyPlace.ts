@@ -6,11 +6,14 @@
 import {
   type ArtifactStoreService,
   CorruptArtifact,
+  type Filter,
   FindRuns,
   INLINE_BYTES,
+  type InvalidInput,
   type KeptBlob,
   readBundle,
   type RunBundle,
+  type RunNotFound,
   type RunRecord,
   RunStore,
   type RunStoreService,
@@ -37,7 +40,8 @@ export interface Selection {
   readonly where?: string | undefined
 }
 
-export type SelectError = Effect.Error<ReturnType<typeof FindRuns.pages>>
+/** A selection that cannot be understood, or a place that cannot be read. */
+export type SelectError = Filter.InvalidFilter | InvalidInput | RunNotFound | StoreError
 
 export interface CopySource {
   /** Names it in messages. */
@@ -69,7 +73,7 @@ export interface CopyTarget {
 }
 
 /** Selected runs of a run store. */
-export const selectFrom = Effect.fnUntraced(function*(store: RunStoreService, { ids, ...options }: Selection): Effect.fn.Return<ReadonlyArray<string>, SelectError> {
+export const selectFrom: (store: RunStoreService, selection: Selection) => Effect.Effect<ReadonlyArray<string>, SelectError> = Effect.fnUntraced(function*(store, { ids, ...options }) {
   const wanted = ids === undefined || ids.length === 0 ? undefined : new Set(ids)
   const next = yield* Effect.provideService(FindRuns.pages(options), RunStore, store)
   const found: Array<string> = []
