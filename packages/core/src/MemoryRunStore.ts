@@ -56,6 +56,8 @@ const entryOf = (run: RunRecord): Entry => ({
 
 const copyOf = (chunk: ChunkRecord): ChunkRecord => ({ ...chunk, bytes: chunk.bytes.slice() })
 
+const exists = (runId: string): StoreError => new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
+
 const lost = (runId: string): StoreError =>
   new StoreError({ reason: "LeaseLost", what: `Run "${runId}" is no longer held by this process` })
 
@@ -265,7 +267,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
       const before = runs.get(runId)?.run
       if (before === undefined && request.create === undefined) return yield* new RunNotFound({ runId })
       if (before !== undefined) {
-        if (request.onlyNew) return yield* new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
+        if (request.onlyNew) return yield* exists(runId)
         yield* Lease.untilFree(before, Effect.sync(() => runs.get(runId)?.run))
       }
       const claimed = yield* Effect.gen(function*() {
@@ -334,7 +336,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     Clock.currentTimeMillis.pipe(
       Effect.flatMap((now) => {
         const { attempts, run } = settled(bundle)
-        if (runs.has(run.id)) return Effect.fail(new StoreError({ reason: "RunExists", what: `Run "${run.id}" exists already` }))
+        if (runs.has(run.id)) return Effect.fail(exists(run.id))
         const refused = repeated(new Map(), bundle.steps) ?? repeated(new Map(), bundle.logs)
         if (refused !== undefined) return Effect.fail(refused)
         revision++

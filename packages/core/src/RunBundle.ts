@@ -50,38 +50,35 @@ export interface KeptBlob {
 /** Every version of a checkpoint is kept: none is as old as this. */
 const ALL = Number.MAX_SAFE_INTEGER
 
+const placeOf = ({ address, generation }: { readonly address: string; readonly generation: number }): string => `${generation} ${address}`
+
 /**
  * The changes that record a bundle in a run that has its record and attempts, in an order that leaves every summary as
  * it was: points that were recorded with their step come before its record, those of what was being executed after it.
  */
-export const changesOf = (bundle: RunBundle, blobs: ReadonlyArray<KeptBlob>): ReadonlyArray<Change> => {
-  const recorded = new Set(bundle.steps.map(({ address, generation }) => JSON.stringify([address, generation])))
-  const points = bundle.series.map(({ chunks, summary, ...series }): Extract<Change, { readonly _tag: "PointsWritten" }> => ({ _tag: "PointsWritten", series, chunks, summary }))
-    .sort((a, b) => a.series.generation - b.series.generation)
-  const isRecorded = ({ series: { address, generation } }: (typeof points)[number]): boolean => recorded.has(JSON.stringify([address, generation]))
+export const changesOf = ({ active, artifacts, checkpoints, logs, series, steps }: RunBundle, blobs: ReadonlyArray<KeptBlob>): ReadonlyArray<Change> => {
+  const recorded = new Set(steps.map(placeOf))
+  const pointsOf = (isRecorded: boolean): ReadonlyArray<Change> =>
+    series.filter((one) => recorded.has(placeOf(one)) === isRecorded).sort((a, b) => a.generation - b.generation)
+      .map(({ chunks, summary, ...series }) => ({ _tag: "PointsWritten", series, chunks, summary }))
   return [
-    ...blobs.map(({ bytes, digest }): Change => ({ _tag: "BlobKept", digest, bytes })),
-    ...points.filter(isRecorded),
-    ...bundle.steps.map((record): Change => ({ _tag: "StepRecorded", record })),
-    ...points.filter((one) => !isRecorded(one)),
-    ...bundle.active.map((active): Change => ({ _tag: "StepActive", active })),
-    ...bundle.checkpoints.toSorted((a, b) => a.version - b.version).map((record): Change => ({ _tag: "CheckpointSaved", record, keep: ALL })),
-    ...bundle.artifacts.map((record): Change => ({ _tag: "ArtifactNamed", record })),
-    { _tag: "LogsAdded", logs: bundle.logs }
+    ...blobs.map((blob): Change => ({ _tag: "BlobKept", ...blob })),
+    ...pointsOf(true),
+    ...steps.map((record): Change => ({ _tag: "StepRecorded", record })),
+    ...pointsOf(false),
+    ...active.map((active): Change => ({ _tag: "StepActive", active })),
+    ...checkpoints.toSorted((a, b) => a.version - b.version).map((record): Change => ({ _tag: "CheckpointSaved", record, keep: ALL })),
+    ...artifacts.map((record): Change => ({ _tag: "ArtifactNamed", record })),
+    { _tag: "LogsAdded", logs }
   ]
 }
 
+const stopped = <A extends { readonly status: RunRecord["status"] }>(one: A): A => one.status === "running" ? { ...one, status: "interrupted" } : one
+
 /** The statuses of a copy: nobody works on it. */
 export const settled = ({ attempts, run }: Pick<RunBundle, "run" | "attempts">): Pick<RunBundle, "run" | "attempts"> => ({
-  run: {
-    ...run,
-    status: run.status === "running" ? "interrupted" : run.status,
-    holder: null,
-    heartbeat: 0,
-    heartbeatMonotonicMs: 0,
-    cancelRequested: false
-  },
-  attempts: attempts.map((attempt) => attempt.status === "running" ? { ...attempt, status: "interrupted" } : attempt)
+  run: { ...stopped(run), holder: null, heartbeat: 0, heartbeatMonotonicMs: 0, cancelRequested: false },
+  attempts: attempts.map(stopped)
 })
 
 /** Log lines that are read at a time. */
