@@ -3,7 +3,7 @@
  */
 import { Clock, Effect } from "effect"
 import * as Filter from "./Filter.ts"
-import { type FoundRun, lookupOf, metricNamed, NEWEST_FIRST, figureOf, sortKeyOf } from "./FoundRun.ts"
+import { figureOf, type FoundRun, lookupOf, metricNamed, NEWEST_FIRST, sortKeyOf } from "./FoundRun.ts"
 import { checkFields } from "./internal/filterKinds.ts"
 import * as Pipeline from "./Pipeline.ts"
 import type { RunRecord, RunStatus } from "./RunRecord.ts"
@@ -87,14 +87,19 @@ const ordered = (orderBy: FindOptions["orderBy"]): ReadonlyArray<Filter.Order> =
 
 /** The metrics of a found run by name, as `run.metrics` has them. */
 export const metricsOf = ({ metrics }: Pick<FoundRun, "metrics">): { readonly [name: string]: number } => {
-  const values: Record<string, number> = {}
-  for (const { address, key } of metrics) {
-    for (const name of [key, `${address}.${key}`]) {
-      const metric = metricNamed(metrics, name)
-      if (metric !== undefined) Object.defineProperty(values, name, { value: metric.last, enumerable: true })
-    }
+  const values = new Map<string, number | undefined>()
+  // The key alone, where one step has it; a full name comes before a key that reads the same.
+  for (const { key, last } of metrics) values.set(key, values.has(key) ? undefined : last)
+  const lengths = new Map<string, number>()
+  for (const { address, key, last } of metrics) {
+    const name = `${address}.${key}`
+    if (address.length >= (lengths.get(name) ?? Infinity)) continue
+    lengths.set(name, address.length)
+    values.set(name, last)
   }
-  return values
+  const named: Record<string, number> = {}
+  for (const [name, value] of values) if (value !== undefined) Object.defineProperty(named, name, { value, enumerable: true })
+  return named
 }
 
 /** The row of a found run. */

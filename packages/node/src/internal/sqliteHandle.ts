@@ -80,7 +80,7 @@ const connect = (path: string): SqliteHandle => {
   const database = new DatabaseSync(url)
   try {
     database.exec(`PRAGMA busy_timeout = 250; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = OFF;
-      PRAGMA trusted_schema = OFF; PRAGMA automatic_index = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;
+      PRAGMA trusted_schema = OFF; PRAGMA automatic_index = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -64000;
       PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES}`)
     const mode = database.prepare("PRAGMA journal_mode = WAL").get()
     if (mode?.["journal_mode"] !== "wal") {

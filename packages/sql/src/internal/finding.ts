@@ -61,9 +61,12 @@ export class Compiler {
   private readonly joinList: Array<Sql> = []
 
   private readonly dialect: Dialect
+  private readonly run: string
 
-  constructor(dialect: Dialect) {
+  /** `run`: the key of the run, in a table before the joins. */
+  constructor(dialect: Dialect, run = "r.key") {
     this.dialect = dialect
+    this.run = run
   }
 
   /** The joins of all fields met so far. */
@@ -74,17 +77,10 @@ export class Compiler {
   private join(table: string, key: string, value: string, more = "", params: ReadonlyArray<SqlValue> = []): string {
     const alias = `j${this.joinList.length}`
     this.joinList.push({
-      sql: `LEFT JOIN ${table} ${alias} ON ${alias}.${key} = ? AND ${alias}.run = r.key${more.replaceAll("@", alias)}`,
+      sql: `LEFT JOIN ${table} ${alias} ON ${alias}.${key} = ? AND ${alias}.run = ${this.run}${more.replaceAll("@", alias)}`,
       params: [value, ...params]
     })
     return alias
-  }
-
-  /** Says that a field's row is there already, under an alias. */
-  given(field: Filter.Field, alias: string): void {
-    const id = Filter.fieldText(field)
-    if (field._tag === "Metric") this.columns.set(id, this.metric([alias], field.figure))
-    else this.columns.set(id, this.fact(alias))
   }
 
   private fact(alias: string): Column {
@@ -182,8 +178,8 @@ export class Compiler {
     return { sql: `coalesce(${expression} ${comparison} ?, FALSE)`, params: [bound] }
   }
 
-  /** What ORDER BY says. */
-  order(order: ReadonlyArray<Filter.Order>): string {
+  /** What ORDER BY says; the id comes last, in the direction of the last key of `whole`. */
+  order(order: ReadonlyArray<Filter.Order>, whole = order): string {
     const terms: Array<string> = []
     for (const { direction, field } of order) {
       const { boolean, number, rank, text } = this.column(field)
@@ -192,7 +188,7 @@ export class Compiler {
       if (number !== undefined) terms.push(`${boolean === undefined ? number : this.numeric(field)}${way}`)
       if (text !== undefined) terms.push(`${text}${way}`)
     }
-    return [...terms, `r.id${order.at(-1)?.direction === "desc" ? " DESC" : ""}`].join(", ")
+    return [...terms, `r.id${whole.at(-1)?.direction === "desc" ? " DESC" : ""}`].join(", ")
   }
 
   /** A fact's number, true and false included. */
@@ -224,7 +220,8 @@ export class Compiler {
 
   /** What is not among the numbers of a field. */
   notNumber(field: Filter.Field): Sql {
-    return { sql: `coalesce(${this.column(field).rank} > 0, TRUE)`, params: [] }
+    const { rank } = this.column(field)
+    return rank === undefined ? FALSE : { sql: `(${rank} > 0)`, params: [] }
   }
 }
 

@@ -6,7 +6,6 @@ import { Effect } from "effect"
 import type { SqlDriverService, SqlValue } from "../SqlDriver.ts"
 import { dialectOf } from "./dialect.ts"
 import * as findPlan from "./findPlan.ts"
-import type { Sql } from "./finding.ts"
 import { BYTES, bytesParams, isUsed, SEQ_LIMIT } from "./inlineOutputs.ts"
 import * as rows from "./rows.ts"
 import { int } from "./statements.ts"
@@ -76,26 +75,9 @@ export const make = (driver: SqlDriverService) => {
       [text(runId), ...params]
     )
 
-  /** Keys of runs as a query asks for them. */
-  const keysOf = Effect.fnUntraced(function*(query: Parameters<RunStoreService["find"]>[0]) {
-    const asked = { ...query, orderBy: query.orderBy ?? NEWEST_FIRST, limit: Math.max(0, Math.min(query.limit, LIMIT)) }
-    const keys = ({ params, sql }: Sql) => many("The runs that were searched for", rows.integer, sql, params)
-    let chosen: Sql | undefined
-    let fewest = findPlan.FEW
-    for (const source of findPlan.sources(dialect, asked.where)) {
-      const { params, sql } = findPlan.countOf(source)
-      const [count = fewest] = yield* many("The number of runs", rows.integer, sql, params)
-      if (count < fewest) [chosen, fewest] = [source, count]
-    }
-    const along = chosen === undefined ? findPlan.along(dialect, asked) : undefined
-    if (along === undefined) return yield* keys(findPlan.general(dialect, asked, chosen))
-    const first = yield* keys(along)
-    if (first.length === asked.limit) return first
-    return [...first, ...(yield* keys(findPlan.general(dialect, { ...asked, after: undefined, limit: asked.limit - first.length }, undefined, true)))]
-  })
-
   const find: RunStoreService["find"] = Effect.fnUntraced(function*(query) {
-    const keys = yield* keysOf(query)
+    const asked = { ...query, orderBy: query.orderBy ?? NEWEST_FIRST, limit: Math.max(0, Math.min(query.limit, LIMIT)) }
+    const keys = yield* findPlan.keysOf(dialect, asked, ({ params, sql }) => many("The runs that were searched for", rows.numbers, sql, params))
     if (keys.length === 0) return []
     const among = JSON.stringify(keys)
     const found = yield* many("The runs that were found", withKey, `SELECT ${rows.run.columns} FROM ${rows.RUNS} WHERE ${dialect.among("r.key")}`, [among])
@@ -118,7 +100,7 @@ export const make = (driver: SqlDriverService) => {
       // Removed meanwhile.
       if (run === undefined) return []
       const one = { run, git: rows.gitOf(git.get(key) ?? []), metrics: (metrics.get(key) ?? []).map(({ run: _, ...metric }) => metric) }
-      return [{ ...one, sortKey: sortKeyOf(query.orderBy ?? NEWEST_FIRST, run.id, lookupOf(one)) }]
+      return [{ ...one, sortKey: sortKeyOf(asked.orderBy, run.id, lookupOf(one)) }]
     })
   })
 

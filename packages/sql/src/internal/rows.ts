@@ -274,6 +274,9 @@ export const text = reader(Schema.String, "", (row) => fromText(row[0]))
 /** One integer. */
 export const integer = reader(Schema.Int, "", (row) => typeof row[0] === "bigint" ? Number(row[0]) : row[0])
 
+/** Numbers, or none. */
+export const numbers = reader(Schema.Array(Schema.NullOr(Schema.Number)), "", (row) => row.map((value) => (typeof value === "bigint" ? Number(value) : value)))
+
 /** A run's place in the order of changes. */
 export const changed = reader(Schema.Struct({ revision: Schema.Int, runId: Schema.String }), "revision, id", (row) => ({
   revision: row[0],
