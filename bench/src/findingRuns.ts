@@ -83,7 +83,8 @@ const query = (random: () => number): { readonly where: string; readonly orderBy
   return { where: conditions.join(random() < 0.15 ? " or " : " and "), orderBy: order, limit: 100 }
 }
 
-const quantile = (values: ReadonlyArray<number>, share: number): number => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))]!
+/** By nearest rank: the smallest value that at least this share of all does not exceed. */
+const quantile = (values: ReadonlyArray<number>, share: number): number => values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * share) - 1)]!
 
 const rounded = (value: number): number => Number(value.toPrecision(4))
 
