@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { Pipeline, ProcessIdentity, Resolution, Runner, RunStore, snapshot, Step } from "../src/index.ts"
+import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Pipeline, ProcessIdentity, Resolution, Runner, RunStore, type RunStoreService, snapshot, Step, StoreError } from "../src/index.ts"
 import { begin, failure, layer, makeGate, processThatSees, run } from "./memory.ts"
 
 /** Pays once; `charge` is what happens when it does. */
@@ -250,6 +250,33 @@ it.effect("nobody decides about a run that is being worked on", () =>
     expect((yield* Effect.flip(Resolution.resolve("r", "pay", { failed: true })))._tag).toBe("RunIsActive")
     gate.open()
     yield* Fiber.join(fiber)
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a payment that could not be recorded is not made again, whatever errors a retry permits", () => {
+  let down = false
+  const store = Effect.map(MemoryRunStore.make, (inner): RunStoreService => ({
+    ...inner,
+    commit: (writer, changes) =>
+      down && changes.some((change) => change._tag === "StepRecorded") ? Effect.fail(new StoreError({ reason: "Unavailable", what: "the store is down" })) : inner.commit(writer, changes)
+  }))
+  let paid = 0
+  const pipeline = payment(() => (down = true, ++paid), { retry: { times: 3, delay: 0 } })
+  return Effect.gen(function*() {
+    expect((yield* failure(pipeline, {}, { runId: "r" }))._tag).toBe("StoreError")
+    down = false
+    expect((yield* failure(pipeline, {}, { runId: "r" }))._tag).toBe("OutcomeUnknown")
+    expect(paid).toBe(1)
+  }).pipe(Effect.provide(Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(Layer.effect(RunStore, store), MemoryArtifactStore.layer, JsonCodec.layer)))))
+})
+
+it.effect("where asking whether to run failed nothing took effect: the step has failed, and is asked again", () =>
+  Effect.gen(function*() {
+    let down = true
+    const pay = Step.make("pay", { version: "1", once: true, when: () => down ? declined() : true, run: () => 1 })
+    const pipeline = Pipeline.make("order", { steps: [pay] })
+    expect((yield* failure(pipeline, {}, { runId: "r" }))._tag).toBe("StepFailed")
+    down = false
+    expect((yield* run(pipeline, {}, { runId: "r" })).outputs.pay).toBe(1)
   }).pipe(Effect.provide(layer)))
 
 it("a once step with a cache is refused", () => {

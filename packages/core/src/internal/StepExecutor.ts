@@ -98,7 +98,7 @@ export class StepExecutor {
   private beginWhen(unit: Unit, inputs: Record<string, unknown>, begun: number): Effect.Effect<StepRecord, StepError, unknown> {
     return Effect.gen({ self: this }, function*() {
       const wanted = yield* Effect.exit(this.when(unit, inputs))
-      if (Exit.isFailure(wanted)) return yield* this.recordFailure(unit, begun, 0, wanted.cause)
+      if (Exit.isFailure(wanted)) return yield* this.recordFailure(unit, begun, 0, wanted.cause, false)
       return yield* wanted.value ? this.begin(unit, inputs, begun) : this.skip(unit, begun)
     })
   }
@@ -129,7 +129,7 @@ export class StepExecutor {
     return Effect.gen({ self: this }, function*() {
       const { retry } = unit.step.definition
       if (retry === undefined || retries >= retry.times) return yield* this.recordFailure(unit, begun, retries, cause)
-      const allowed = yield* Effect.exit(Effect.sync(() => mayRetry(retry, Cause.squash(cause))))
+      const allowed = yield* Effect.exit(Effect.sync(() => mayRetry(retry, Cause.squash(cause), runsOnce(unit))))
       if (Exit.isFailure(allowed)) return yield* this.recordFailure(unit, begun, retries, allowed.cause)
       if (!allowed.value) return yield* this.recordFailure(unit, begun, retries, cause)
       yield* Effect.sleep(retryDelay(retry, retries))
@@ -276,21 +276,22 @@ export class StepExecutor {
         }, tracked.length === 0 ? changes : [...tracked, ...changes]))))
   }
 
-  private recordFailure(unit: Unit, begun: number, retries: number, cause: Cause.Cause<unknown>): Effect.Effect<never, StepError> {
+  /** Records how a unit failed; what was not `begun` took no effect, even where it runs at most once. */
+  private recordFailure(unit: Unit, begunAtMs: number, retries: number, cause: Cause.Cause<unknown>, begun = true): Effect.Effect<never, StepError> {
     return Effect.gen({ self: this }, function*() {
       const { session } = this
       const failure = Cause.findFail(cause)
       const error = Cause.hasInterruptsOnly(cause) ? new Error("it interrupted itself") : Cause.squash(cause)
       const reported = ownError(error) ?? failed(session, unit.address, error, Result.isSuccess(failure) ? failure.success.error : undefined)
       if (reported._tag === "Damaged" || reported._tag === "StoreError") return yield* Effect.fail(reported)
-      if (runsOnce(unit)) {
+      if (begun && runsOnce(unit)) {
         const message = storedError(error, session.redact).message.split("\n")[0]!
-        yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begun, null, null, message) }])
+        yield* session.submit([{ _tag: "StepActive", active: this.active(unit, begunAtMs, null, null, message) }])
         return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
       }
       const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
       yield* session.record({
-        ...this.base(unit, begun),
+        ...this.base(unit, begunAtMs),
         status: "failed",
         retries,
         error: storedError(error, session.redact)
@@ -355,13 +356,22 @@ export const failed = ({ runId }: RunSession, address: string, cause: unknown, e
   new StepFailed({ runId, step: address, cause, error })
 
 const ownError = (error: unknown): StepTimedOut | UnsavableValue | StoreError | Damaged | undefined =>
-  error instanceof StepTimedOut || error instanceof UnsavableValue || error instanceof StoreError || error instanceof Damaged
-    ? error
-    : undefined
+  isOneOf(error, StepTimedOut, UnsavableValue, StoreError, Damaged) ? error : undefined
 
-const mayRetry = (retry: Retry, error: unknown): boolean =>
-  !(error instanceof UnsavableValue || error instanceof CheckpointMisuse || error instanceof CorruptArtifact || error instanceof Damaged)
+/** A store that fails says nothing about a step that runs at most once: it may have taken its effect. */
+const mayRetry = (retry: Retry, error: unknown, once: boolean): boolean =>
+  !isOneOf(error, UnsavableValue, CheckpointMisuse, CorruptArtifact, Damaged)
+  && !(once && isOneOf(error, StoreError))
   && (retry.while?.(error) ?? true)
+
+/** `instanceof` for whatever was thrown: asking that of a Proxy may throw, too. */
+const isOneOf = <A extends ReadonlyArray<abstract new(...args: never) => unknown>>(error: unknown, ...classes: A): error is InstanceType<A[number]> => {
+  try {
+    return classes.some((one) => error instanceof one)
+  } catch {
+    return false
+  }
+}
 
 /** Doubles with each retry, up to the longest wait. */
 const retryDelay = (retry: Retry, retries: number): Duration.Duration =>

@@ -16,9 +16,17 @@ const property = (error: object, name: string): unknown => {
   }
 }
 
+const isCause = (error: unknown): error is Cause.Cause<unknown> => {
+  try {
+    return Cause.isCause(error)
+  } catch {
+    return false
+  }
+}
+
 /** An error as it is kept: its causes included, secrets redacted, bounded in depth and length. */
 export const storedError = (error: unknown, redact: (text: string) => string, depth = 0): StoredError => {
-  if (Cause.isCause(error)) return storedError(Cause.squash(error), redact, depth)
+  if (isCause(error)) return storedError(Cause.squash(error), redact, depth)
   if (typeof error !== "object" || error === null) return { name: typeof error, message: cut(redact(describe(error))) }
   const text = (name: string): string | undefined => {
     const value = property(error, name)
