@@ -1,7 +1,7 @@
 import { Effect, Fiber, Layer } from "effect"
 import { expect, it } from "vitest"
 import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Pipeline, Runner, RunStore, type RunStoreService, Step, StoreError } from "../src/index.ts"
-import { begin, makeGate } from "./memory.ts"
+import { begin, ending, makeGate, run } from "./memory.ts"
 
 it("a commit that fails takes no other step's lines with it", async () => {
   let full = true
@@ -48,4 +48,38 @@ it("a commit that fails takes no other step's lines with it", async () => {
     recorded: ["beside"],
     lines: ["beside: a line of a step beside it", "refused: its own line"]
   })
+})
+
+/** A store whose commits of checkpoints fail while it is `down`. */
+const withoutCheckpoints = (store: { down: boolean }) => {
+  const wrapped = Effect.map(MemoryRunStore.make, (inner): RunStoreService => ({
+    ...inner,
+    commit: (writer, changes) =>
+      store.down && changes.some(({ _tag }) => _tag === "CheckpointSaved") ? Effect.fail(new StoreError({ reason: "Busy", what: "somebody else writes" })) : inner.commit(writer, changes)
+  }))
+  return Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(Layer.effect(RunStore, wrapped), MemoryArtifactStore.layer, JsonCodec.layer)))
+}
+
+it("a step that goes on though a checkpoint could not be saved loses none of its points", async () => {
+  const store = { down: false }
+  const train = (fails: boolean) => Step.make("train", {
+    version: "1",
+    run: async ({ checkpoint, metrics }) => {
+      // Beyond a full chunk, and some in the open one.
+      for (const upTo of [3, 5000, 5001, 9000]) {
+        for (let i = 0; i < upTo; i++) metrics.log({ [`upto ${upTo}`]: i })
+        store.down = fails && upTo > 3
+        await checkpoint.save("model", upTo).catch(() => {})
+      }
+      store.down = false
+      metrics.log({ last: 1 })
+      return 1
+    }
+  })
+  const both = Effect.gen(function*() {
+    for (const fails of [true, false]) yield* run(Pipeline.make("p", { steps: [train(fails)] }), {}, { runId: `fails ${fails}`.replace(" ", "-") })
+    return { torn: (yield* ending("fails-true")).curves, whole: (yield* ending("fails-false")).curves }
+  })
+  const { torn, whole } = await Effect.runPromise(Effect.provide(both, withoutCheckpoints(store)))
+  expect(torn).toEqual(whole)
 })

@@ -8,7 +8,7 @@ import { describe, RunInterrupted, StoreError } from "../UniflowError.ts"
 import type { History } from "./History.ts"
 import type { Objects } from "./Objects.ts"
 import type { RunParams } from "./params.ts"
-import type { TrackingBuffer } from "./TrackingBuffer.ts"
+import { recording, type TrackingBuffer } from "./TrackingBuffer.ts"
 
 /** How often what is tracked is recorded, and how often the run looks whether somebody asked it to stop. */
 export const FLUSH_MS = 400
@@ -229,8 +229,8 @@ export class RunSession {
   flush(): Effect.Effect<void> {
     const { tracking } = this
     const drained = Effect.suspend(() => {
-      const { changes, putBack } = tracking.drain()
-      return changes.length === 0 ? Effect.void : Effect.onError(this.submit(changes), () => Effect.sync(putBack))
+      const drained = tracking.drain()
+      return drained.changes.length === 0 ? Effect.void : recording(drained, this.submit)
     })
     return this.exclusively(Effect.andThen(Effect.suspend(() => tracking.unspill(this.submit)), drained)).pipe(
       Effect.catchCause((cause) =>

@@ -21,7 +21,7 @@ import {
 import { artifactSource } from "./artifactSource.ts"
 import { mediaTypeOf } from "./mediaType.ts"
 import type { RunSession } from "./RunSession.ts"
-import type { Logger } from "./TrackingBuffer.ts"
+import { type Drained, type Logger, recording, together } from "./TrackingBuffer.ts"
 import { SeriesWriter } from "./SeriesWriter.ts"
 
 /** Which execution of which step it is. */
@@ -177,19 +177,26 @@ export class StepExecution {
   }
 
   /** What has to be recorded with the outcome; nothing is taken after it. */
-  finish(): Array<Change> {
+  finish(): Drained {
     return this.last({ always: true })
   }
 
-  private last(options: { readonly always: boolean }): Array<Change> {
-    const changes = [...this.session.tracking.drainRest(), ...this.madeLogger?.take(options) ?? [], ...this.artifacts]
+  private last(options: { readonly always: boolean }): Drained {
+    const taken = this.take(options)
     this.close()
-    return changes
+    return taken
+  }
+
+  /** Takes what was tracked so far. What others left goes before it, and can be put back with it. */
+  private take(options: { readonly always: boolean }): Drained {
+    const { artifacts, madeLogger, session } = this
+    const { changes, putBack } = together(session.tracking.drainRest(), ...madeLogger === undefined ? [] : [madeLogger.take(options)])
+    return artifacts.length === 0 ? { changes, putBack } : { changes: [...changes, ...artifacts], putBack }
   }
 
   /** What is kept of an execution that came to nothing. What an earlier one left stays, unless points went over it. */
-  abandon(): Array<Change> {
-    return this.last({ always: false })
+  abandon(): ReadonlyArray<Change> {
+    return this.last({ always: false }).changes
   }
 
   /** Nothing more is taken. */
@@ -367,11 +374,12 @@ export class StepExecution {
       }
       const tracked = yield* this.session.collect(() => {
         // The artifacts put so far belong to the checkpoint; what an earlier execution left goes before them.
-        const artifacts = this.artifacts
-        if (artifacts.length > 0) this.opened = true
-        return [...this.session.tracking.drainRest(), ...this.logger.take({ always: artifacts.length > 0 }), ...artifacts]
+        const always = this.artifacts.length > 0
+        if (always) this.opened = true
+        return this.take({ always })
       })
-      yield* this.session.submit([...tracked, ...changes, { _tag: "CheckpointSaved", record, keep }])
+      // The step may go on though its checkpoint could not be saved.
+      yield* recording(tracked, (tracked) => this.session.submit([...tracked, ...changes, { _tag: "CheckpointSaved", record, keep }]))
       const others = (yield* this.answering()).filter((one) => one.name !== name || (one.version < version && one.version > version - keep))
       this.known = [...others, record]
     })

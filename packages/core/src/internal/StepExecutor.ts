@@ -25,6 +25,7 @@ import type { Parent } from "./Parent.ts"
 import type { Outcome, RunSession } from "./RunSession.ts"
 import { StepExecution } from "./StepExecution.ts"
 import { storedError } from "./storedError.ts"
+import { recording } from "./TrackingBuffer.ts"
 
 /** A saved output turned out to be damaged when a later step wanted it: its step has to be resolved again. */
 export class Damaged {
@@ -266,14 +267,14 @@ export class StepExecutor {
     const saved = chain(encoded, (encoded) => session.objects.keep(encoded))
     return chain(saved, ({ ref, changes }) =>
       chain(session.collect(() => this.settle(unit, () => execution.finish())), (tracked) =>
-        Effect.uninterruptible(session.record({
+        Effect.uninterruptible(recording(tracked, (tracked) => session.record({
           ...this.base(unit, begun),
           reasons: execution.continued.length === 0 ? unit.reasons : [...unit.reasons, ...execution.continued],
           status: "completed",
           seed: execution.drew ? session.seed : null,
           output: ref,
           retries
-        }, tracked.length === 0 ? changes : [...tracked, ...changes]))))
+        }, tracked.length === 0 ? changes : [...tracked, ...changes])))))
   }
 
   /** Records how a unit failed; what was not `begun` took no effect, even where it runs at most once. */
@@ -290,12 +291,12 @@ export class StepExecutor {
         return yield* new OutcomeUnknown({ runId: session.runId, step: unit.address, why: `it ended in an error while it ran (${message}), so whether it took effect is not known` })
       }
       const tracked = yield* session.collect(() => this.settle(unit, () => session.tracking.drainRest()))
-      yield* session.record({
+      yield* recording(tracked, (tracked) => session.record({
         ...this.base(unit, begunAtMs),
         status: "failed",
         retries,
         error: storedError(error, session.redact)
-      }, tracked)
+      }, tracked))
       return yield* Effect.fail(reported)
     })
   }

@@ -16,6 +16,7 @@ import type { Parent } from "./Parent.ts"
 import type { RunSession } from "./RunSession.ts"
 import { failed, type Item, runsOnce, type StepError, StepExecutor, type StepExecutorOptions, type Undecided, type Unit } from "./StepExecutor.ts"
 import { storedError } from "./storedError.ts"
+import { recording } from "./TrackingBuffer.ts"
 
 export interface StepRunnerOptions extends StepExecutorOptions {
   readonly sources: ComponentSources
@@ -294,7 +295,7 @@ export class StepRunner {
         return count === 0 ? [] : [`${count} ${decision}`]
       })
       const tracked = yield* session.collect(() => this.executor.settle(unit, () => session.tracking.drainRest()))
-      return yield* session.record({
+      return yield* recording(tracked, (tracked) => session.record({
         ...this.executor.base(unit, begun),
         reasons: [...unit.reasons, { component: "items", note: [...counts, ...(failures === 0 ? [] : [`${failures} failed`])].join(", ") || "none" }],
         status: "completed",
@@ -302,7 +303,7 @@ export class StepRunner {
         output: ref,
         // Other runs never reuse failures.
         ...(failures === 0 ? {} : { cacheable: false })
-      }, [...tracked, ...changes])
+      }, [...tracked, ...changes]))
     })
   }
 }

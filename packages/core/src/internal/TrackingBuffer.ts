@@ -24,6 +24,7 @@ interface Live {
   opening: ReadonlyArray<Change>
   /** Full chunks that wait. */
   sealed: Array<Points>
+  closed: boolean
 }
 
 /** Points, of one execution of one step. */
@@ -32,7 +33,7 @@ export interface Logger {
   /** Says what must precede the first recorded points. */
   readonly open: (changes: ReadonlyArray<Change>) => void
   /** Takes what waits: the points, and what must precede them; that even where there are none, if asked for. */
-  readonly take: (options: { readonly always: boolean }) => Array<Change>
+  readonly take: (options: { readonly always: boolean }) => Drained
   /** Nothing more is taken; what was not taken is given up. */
   readonly close: () => void
 }
@@ -117,7 +118,7 @@ export class TrackingBuffer {
   /** Begins to take points of an execution. */
   logger(address: string, generation: number, writers: Map<string, SeriesWriter>): Logger {
     const execution = ++this.executions
-    const live: Live = { address, generation, writers, opening: [], sealed: [] }
+    const live: Live = { address, generation, writers, opening: [], sealed: [], closed: false }
     this.live.set(execution, live)
     return {
       push: (key, value, index, timeMs) => {
@@ -137,7 +138,8 @@ export class TrackingBuffer {
       take: ({ always }) => this.take(live, always),
       close: () => {
         this.live.delete(execution)
-        live.sealed = []
+        live.closed = true
+        this.takeSealed(live)
       }
     }
   }
@@ -191,35 +193,23 @@ export class TrackingBuffer {
 
   /** Takes everything that waits in memory, to be recorded at once and in this order. */
   drain(): Drained {
-    const { left, lazy, logs } = this
-    this.left = []
-    this.lazy = new Map()
-    this.logs = []
-    const taken = [...this.live.values()].map((live) => ({ live, opening: live.opening, sealed: [...live.sealed], changes: this.take(live, false) }))
-    return {
-      changes: [...left, ...Array.from(lazy.values(), (make) => make()), ...taken.flatMap(({ changes }) => changes), ...linesOf(logs)],
-      putBack: () => {
-        this.left = [...left, ...this.left]
-        this.lazy = new Map([...lazy, ...this.lazy])
-        for (const { live, opening, sealed, changes } of taken) {
-          if (changes.length === 0) continue
-          live.opening = opening
-          this.keep(live, sealed)
-          // The newest figures follow the full chunks, whose own are those of an earlier moment.
-          for (const writer of live.writers.values()) writer.touch()
-        }
-      }
-    }
+    return together(this.drainRest(), ...Array.from(this.live.values(), (live) => this.take(live, false)))
   }
 
   /** Takes what waits besides the points of living executions. It precedes those: a retry goes over what a try left. */
-  drainRest(): Array<Change> {
-    if (this.left.length === 0 && this.lazy.size === 0 && this.logs.length === 0) return []
-    const changes = [...this.left, ...Array.from(this.lazy.values(), (make) => make()), ...linesOf(this.logs)]
+  drainRest(): Drained {
+    const { left, lazy, logs } = this
+    if (left.length === 0 && lazy.size === 0 && logs.length === 0) return NOTHING
     this.left = []
     this.lazy = new Map()
     this.logs = []
-    return changes
+    return {
+      changes: [...left, ...Array.from(lazy.values(), (make) => make()), ...linesOf(logs)],
+      putBack: () => {
+        this.left = [...left, ...this.left]
+        this.lazy = new Map([...lazy, ...this.lazy])
+      }
+    }
   }
 
   /** Keeps the lines that a commit held and could not record: they may be other steps'. */
@@ -243,20 +233,35 @@ export class TrackingBuffer {
     return sealed
   }
 
-  private take(live: Live, always: boolean): Array<Change> {
-    const points: Array<Points> = live.sealed
+  private takeSealed(live: Live): ReadonlyArray<Points> {
+    const { sealed } = live
     live.sealed = []
-    for (const { chunks } of points) this.sealedBytes -= chunks[0]!.bytes.length
+    for (const { chunks } of sealed) this.sealedBytes -= chunks[0]!.bytes.length
+    return sealed
+  }
+
+  private take(live: Live, always: boolean): Drained {
+    const sealed = this.takeSealed(live)
+    const points: Array<Change> = [...sealed]
     for (const [key, writer] of live.writers) {
       const open = writer.take()
       if (open === undefined) continue
       const { address, generation } = live
       points.push({ _tag: "PointsWritten", series: { address, generation, key }, chunks: open.chunk === undefined ? [] : [open.chunk], summary: open.summary })
     }
-    if (points.length === 0 && !always) return []
+    if (points.length === 0 && !always) return NOTHING
     const { opening } = live
     live.opening = []
-    return [...opening, ...points]
+    return {
+      changes: [...opening, ...points],
+      putBack: () => {
+        if (live.closed) return
+        live.opening = opening
+        this.keep(live, sealed)
+        // The newest figures follow the full chunks, whose own are those of an earlier moment.
+        for (const writer of live.writers.values()) writer.touch()
+      }
+    }
   }
 
   private toSpill(): void {
@@ -274,6 +279,25 @@ export class TrackingBuffer {
     }
   }
 }
+
+const NOTHING: Drained = { changes: [], putBack: () => {} }
+
+/** What was taken in several goes, as one. */
+export const together = (...parts: ReadonlyArray<Drained>): Drained => {
+  const some = parts.filter(({ changes }) => changes.length > 0)
+  return some.length === 0 ? NOTHING : {
+    changes: some.flatMap(({ changes }) => changes),
+    putBack: () => {
+      for (const { putBack } of some) putBack()
+    }
+  }
+}
+
+/** Records what was taken; where that fails it waits again. */
+export const recording = <A>(
+  { changes, putBack }: Drained,
+  record: (changes: ReadonlyArray<Change>) => Effect.Effect<A, StoreError>
+): Effect.Effect<A, StoreError> => (changes.length === 0 ? record(changes) : Effect.onError(record(changes), () => Effect.sync(putBack)))
 
 const linesOf = (logs: ReadonlyArray<LogRecord>): Array<Change> => (logs.length === 0 ? [] : [{ _tag: "LogsAdded", logs }])
 
