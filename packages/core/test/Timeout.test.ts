@@ -80,6 +80,63 @@ it.effect("a synchronous loop cannot be pre-empted: it is reported", () => {
   }).pipe(Effect.provideService(Clock.Clock, clock), Effect.provide(layer))
 })
 
+it.effect("an Effect that cannot be interrupted fails after a grace period, too, and its late result is ignored", () =>
+  Effect.gen(function*() {
+    let ended = false
+    const step = Step.make("step", {
+      version: "1",
+      timeout: "1 second",
+      run: () => Effect.uninterruptible(Effect.as(Effect.tap(Effect.sleep("1 hour"), () => Effect.sync(() => (ended = true))), "late"))
+    })
+    const fiber = yield* begin(alone(step), {}, { runId: "r" })
+    yield* TestClock.adjust("5999 millis")
+    expect((yield* snapshot("r")).run.status).toBe("running")
+    yield* TestClock.adjust("1 millis")
+    expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({ _tag: "StepTimedOut" })
+    const before = yield* snapshot("r")
+    yield* TestClock.adjust("2 hours")
+    expect(ended).toBe(true)
+    expect(yield* snapshot("r")).toEqual(before)
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a step with a timeout is interrupted with its run, and cleans up before the run ends", () =>
+  Effect.gen(function*() {
+    let cleaned = false
+    const gate = makeGate()
+    const step = Step.make("step", {
+      version: "1",
+      timeout: "1 hour",
+      run: () => Effect.onInterrupt(Effect.promise(() => gate.wait()), () => Effect.tap(Effect.sleep("1 second"), () => Effect.sync(() => (cleaned = true))))
+    })
+    const fiber = yield* begin(alone(step), {}, { runId: "r" })
+    yield* gate.arrived
+    fiber.interruptUnsafe()
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.await(fiber)
+    expect(cleaned).toBe(true)
+    expect((yield* snapshot("r")).run.status).toBe("interrupted")
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a clock that is set while a step runs neither times it out nor makes its duration negative", () =>
+  Effect.gen(function*() {
+    const machine = yield* Clock.Clock
+    let offset = 0
+    const set: Clock.Clock = {
+      currentTimeMillisUnsafe: () => machine.currentTimeMillisUnsafe() + offset,
+      currentTimeMillis: Effect.sync(() => machine.currentTimeMillisUnsafe() + offset),
+      currentTimeNanosUnsafe: () => machine.currentTimeNanosUnsafe(),
+      currentTimeNanos: machine.currentTimeNanos,
+      monotonicTimeNanosUnsafe: () => machine.monotonicTimeNanosUnsafe(),
+      monotonicTimeNanos: machine.monotonicTimeNanos,
+      sleep: (duration) => machine.sleep(duration)
+    }
+    for (const hours of [1, -1]) {
+      const step = Step.make("step", { version: "1", timeout: "1 minute", run: () => (offset += hours * 3_600_000) })
+      yield* Effect.provideService(run(alone(step), {}, { runId: hours > 0 ? "forth" : "back" }), Clock.Clock, set)
+      expect((yield* snapshot(hours > 0 ? "forth" : "back")).steps[0]?.record.durationMs).toBeGreaterThanOrEqual(0)
+    }
+  }).pipe(Effect.provide(layer)))
+
 it.effect("each try has the whole time, and its own signal", () =>
   Effect.gen(function*() {
     const signals: Array<AbortSignal> = []

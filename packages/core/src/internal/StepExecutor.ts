@@ -253,7 +253,7 @@ export class StepExecutor {
     const context = new ExecutionContext(parts)
     const print = definition.console ? (level: LogLevel, message: string): void => execution.line(level, message) : undefined
     const work = invoke(() => options.ambience.around({ context, print }, () => definition.run(context as never)), signal, () => services(parts))
-    return timed(work, address, definition.timeoutMs, session.now).pipe(
+    return timed(work, address, definition.timeoutMs).pipe(
       Effect.flatMap((value) => this.recordSuccess(unit, execution, value, retry, begun)),
       // What was tracked before a failure is kept, too; a retry begins by rewinding it.
       Effect.onError(() => Effect.andThen(Effect.ignore(session.collect(() => session.tracking.leave(execution.abandon()))), Effect.sync(() => execution.close())))
@@ -320,7 +320,8 @@ export class StepExecutor {
       source: null,
       retries: 0,
       startedAtMs: begun,
-      durationMs: this.session.now() - begun,
+      // The clock may have been set back meanwhile.
+      durationMs: Math.max(0, this.session.now() - begun),
       error: null
     }
   }

@@ -1,4 +1,4 @@
-import { type Context, Duration, Effect, Option, Predicate } from "effect"
+import { type Context, Duration, Effect, Exit, Fiber, Option, Predicate } from "effect"
 import { StepTimedOut } from "../UniflowError.ts"
 import type { StepSignal } from "./ExecutionContext.ts"
 
@@ -39,22 +39,26 @@ export const invoke = (
     return Predicate.isPromiseLike(returned) ? awaited(returned, signal) : Effect.succeed(returned)
   })
 
-/** Fails with `StepTimedOut` when the work takes longer; a result that comes too late is not used. */
-export const timed = <A, R>(
-  work: Effect.Effect<A, unknown, R>,
-  step: string,
-  timeoutMs: number | undefined,
-  now: () => number
-): Effect.Effect<A, unknown, R> => {
+/**
+ * Fails with `StepTimedOut` when the work takes longer, by the clock that nobody sets. Work that does not stop when it is
+ * told to is left alone after a moment; a result that comes too late is not used.
+ */
+export const timed = <A, R>(work: Effect.Effect<A, unknown, R>, step: string, timeoutMs: number | undefined): Effect.Effect<A, unknown, R> => {
   if (timeoutMs === undefined) return work
-  return Effect.suspend(() => {
-    const begun = now()
-    return Effect.flatMap(Effect.timeoutOption(work, Duration.millis(timeoutMs)), (result): Effect.Effect<A, StepTimedOut> => {
-      if (Option.isNone(result)) return Effect.fail(new StepTimedOut({ step, timeoutMs }))
-      const took = now() - begun
-      return took > timeoutMs
-        ? Effect.fail(new StepTimedOut({ step, timeoutMs, note: `It did not let go of the thread, so it could only be noticed after ${Math.round(took)} ms.` }))
-        : Effect.succeed(result.value)
-    })
-  })
+  return Effect.clockWith((clock) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const begun = clock.monotonicTimeNanosUnsafe()
+        const fiber = yield* Effect.forkDetach(restore(work), { startImmediately: true })
+        const exit = yield* restore(Effect.timeoutOption(Fiber.await(fiber), Duration.millis(timeoutMs))).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber)))
+        if (Option.isNone(exit)) {
+          fiber.interruptUnsafe()
+          yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), GRACE_MS)
+          return yield* new StepTimedOut({ step, timeoutMs })
+        }
+        const tookMs = Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6
+        return tookMs > timeoutMs && Exit.isSuccess(exit.value)
+          ? yield* new StepTimedOut({ step, timeoutMs, note: `It did not let go of the thread, so it could only be noticed after ${Math.round(tookMs)} ms.` })
+          : yield* exit.value
+      })))
 }

@@ -242,11 +242,11 @@ export const keysOf = Effect.fnUntraced(function*(
       if (found.length * (BUDGETS[1] / BUDGETS[0]) < query.limit) break
     }
   }
-  return yield* keys(narrow === undefined ? sorted(dialect, query, widest(sources), "all") : sorted(dialect, query, narrow, "index"))
+  return yield* keys(narrow === undefined ? sorted(dialect, query, goneThrough(sources), "all") : sorted(dialect, query, narrow, "index"))
 })
 
 /** Where nothing is known to be narrow: a condition that is checked while its values are gone through, before others are looked up. */
-const widest = (sources: ReadonlyMap<Filter.Filter, Source>): Source | undefined => {
+const goneThrough = (sources: ReadonlyMap<Filter.Filter, Source>): Source | undefined => {
   const all = [...sources.values()]
   return all.find(({ all: { where }, field }) => field !== undefined && where.params.length > 1) ?? all[0]
 }

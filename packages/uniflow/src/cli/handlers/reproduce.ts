@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { escapeControls, type Reproduction, reproduction, reproductionSide, type ReproductionSide } from "@uniflow/compare"
 import type { RunEvent } from "@uniflow/core"
-import { Effect, type Schema } from "effect"
+import type { Schema } from "effect"
 import type { AnyUniflow, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"
@@ -125,7 +125,7 @@ const executeAgain = async (session: Session<ReproduceInput>, recorded: Recorded
   const after = await scratch.runPromise(reproductionSide(run.id))
   const { argv } = recorded.attempt.environment
   context.output.remark("")
-  return Effect.runPromise(reproduction(before, { ...after, snapshot: { ...after.snapshot, steps: after.snapshot.steps.filter(({ step }) => !given.has(step)) } }, {
+  return scratch.runPromise(reproduction(before, { ...after, snapshot: { ...after.snapshot, steps: after.snapshot.steps.filter(({ step }) => !given.has(step)) } }, {
     tolerance: toleranceOf(input.tolerance),
     notExecuted,
     remarks: [
