@@ -6,8 +6,9 @@
  */
 import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
 import * as Lease from "./Lease.ts"
-import { compareKeys, compareText, type FoundRun, lookupOf, type MetricSummary, NEWEST_FIRST, sortKeyOf } from "./FoundRun.ts"
+import { compareKeys, type FoundRun, lookupOf, NEWEST_FIRST, sortKeyOf } from "./FoundRun.ts"
 import { matches } from "./internal/matches.ts"
+import { annotate as annotateRun, apply, copyOf, dropActive, found, keyOf, memoryRun, type MemoryRun, set } from "./internal/memoryRun.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
 import { changesOf, settled } from "./RunBundle.ts"
 import type {
@@ -21,40 +22,12 @@ import type {
   SeriesRecord,
   StepRecord
 } from "./RunRecord.ts"
-import type { Annotation, Change, ClaimRequest, RunStoreService } from "./RunStore.ts"
+import type { Change, ClaimRequest, RunStoreService } from "./RunStore.ts"
 import { RunStore } from "./RunStore.ts"
 import { RunNotFound, StoreError } from "./UniflowError.ts"
 
-interface Series {
-  record: SeriesRecord
-  readonly chunks: Map<number, ChunkRecord>
-}
-
-/** Everything recorded of one run. */
-interface Entry {
-  run: RunRecord
-  attempts: Array<AttemptRecord>
-  readonly steps: Map<number, StepRecord>
-  readonly active: Map<string, ActiveStep>
-  checkpoints: Array<CheckpointRecord>
-  readonly series: Map<string, Series>
-  /** Of each address, the generation that was recorded, or logged points, last. */
-  readonly generations: Map<string, number>
-  readonly artifacts: Map<string, ArtifactRecord>
-  readonly logs: Map<number, LogRecord>
-}
-
-const keyOf = (...parts: ReadonlyArray<string | number>): string => JSON.stringify(parts)
-
 const inOrder = <A>(records: Map<number, A>, after = -Infinity): Array<A> =>
   [...records].filter(([position]) => position > after).sort(([a], [b]) => a - b).map(([, record]) => record)
-
-const entryOf = (run: RunRecord): Entry => ({
-  run, attempts: [], steps: new Map(), active: new Map(), checkpoints: [], series: new Map(), generations: new Map(),
-  artifacts: new Map(), logs: new Map()
-})
-
-const copyOf = (chunk: ChunkRecord): ChunkRecord => ({ ...chunk, bytes: chunk.bytes.slice() })
 
 const exists = (runId: string): StoreError => new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
 
@@ -63,30 +36,19 @@ const lost = (runId: string): StoreError =>
 
 /** A store of its own, empty. */
 export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
-  const runs = new Map<string, Entry>()
+  const runs = new Map<string, MemoryRun>()
   const blobs = new Map<string, { readonly bytes: Uint8Array; readonly refreshedAtMs: number }>()
   const identity = { id: crypto.randomUUID(), secret: crypto.getRandomValues(new Uint8Array(32)) }
   const gate = Semaphore.makeUnsafe(1)
   let revision = 0
 
-  const set = (entry: Entry, fields: Partial<RunRecord>): void => {
-    entry.run = { ...entry.run, ...fields }
-  }
-
-  const read = <A>(runId: string, none: A, f: (entry: Entry) => A): Effect.Effect<A> =>
+  const read = <A>(runId: string, none: A, f: (entry: MemoryRun) => A): Effect.Effect<A> =>
     Effect.sync(() => {
       const entry = runs.get(runId)
       return entry === undefined ? none : f(entry)
     })
 
   const blobNow = (digest: string): Uint8Array | undefined => blobs.get(digest)?.bytes.slice()
-
-  const addSteps = (entry: Entry, records: ReadonlyArray<StepRecord>): void => {
-    for (const record of records) {
-      entry.steps.set(record.seq, record)
-      entry.generations.set(record.address, record.generation)
-    }
-  }
 
   /** The first `seq` that is used already, by an earlier record or within the same commit. */
   const repeated = (taken: Map<number, unknown>, records: ReadonlyArray<{ readonly seq: number }>): StoreError | undefined => {
@@ -98,121 +60,9 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     return undefined
   }
 
-  const dropActive = (entry: Entry): void => {
-    for (const [address, active] of entry.active) if (!active.once) entry.active.delete(address)
-  }
-
-  const apply = (entry: Entry, change: Change, now: number): void => {
-    const runId = entry.run.id
-    switch (change._tag) {
-      case "StepRecorded":
-        addSteps(entry, [change.record])
-        entry.active.delete(change.record.address)
-        break
-      case "BlobKept":
-        blobs.set(change.digest, { bytes: change.bytes.slice(), refreshedAtMs: now })
-        break
-      case "StepActive":
-        entry.active.set(change.active.address, change.active)
-        break
-      case "StepInactive":
-        entry.active.delete(change.address)
-        break
-      case "CheckpointSaved": {
-        const { record, keep } = change
-        entry.checkpoints = entry.checkpoints.filter((other) =>
-          other.address !== record.address || other.name !== record.name
-          || (other.version < record.version && other.version > record.version - keep)
-        )
-        entry.checkpoints.push(record)
-        break
-      }
-      case "CheckpointRemoved":
-        entry.checkpoints = entry.checkpoints.filter(({ address, name }) =>
-          address !== change.address || (change.name !== undefined && name !== change.name)
-        )
-        break
-      case "CheckpointsMoved":
-        entry.checkpoints = entry.checkpoints.map((record) =>
-          record.address === change.address && record.generation === change.from && record.seq <= change.upToSeq
-            ? { ...record, generation: change.to }
-            : record
-        )
-        break
-      case "PointsWritten": {
-        const { address, generation, key } = change.series
-        const id = keyOf(address, generation, key)
-        const series = entry.series.get(id)
-        const record = { runId, address, generation, key, summary: change.summary, revision }
-        const chunks = series?.chunks ?? new Map<number, ChunkRecord>()
-        for (const chunk of change.chunks) chunks.set(chunk.chunk, copyOf(chunk))
-        entry.series.set(id, { record, chunks })
-        entry.generations.set(address, generation)
-        break
-      }
-      case "PointsCut": {
-        const id = keyOf(change.series.address, change.series.generation, change.series.key)
-        const series = entry.series.get(id)
-        if (series === undefined) break
-        if (change.fromChunk <= 0) entry.series.delete(id)
-        else {
-          for (const chunk of series.chunks.keys()) if (chunk >= change.fromChunk) series.chunks.delete(chunk)
-          series.record = { ...series.record, revision }
-        }
-        break
-      }
-      case "GenerationCleared": {
-        const cleared = (of: { readonly address: string; readonly generation: number }): boolean =>
-          of.address === change.address && of.generation === change.generation
-        for (const [id, { record }] of entry.series) if (cleared(record)) entry.series.delete(id)
-        for (const [id, record] of entry.artifacts) if (cleared(record)) entry.artifacts.delete(id)
-        break
-      }
-      case "ArtifactNamed":
-        entry.artifacts.set(keyOf(change.record.address, change.record.generation, change.record.name), change.record)
-        break
-      case "LogsAdded":
-        for (const line of change.logs) entry.logs.set(line.seq, line)
-        break
-      case "AttemptEnded": {
-        const { status, endedAtMs, error, failedStep } = change
-        entry.attempts = entry.attempts.map((attempt) =>
-          attempt.attempt === change.attempt ? { ...attempt, status, endedAtMs, error } : attempt
-        )
-        if (status !== "interrupted") dropActive(entry)
-        set(entry, { status, endedAtMs, error, failedStep, holder: null, crashes: status === "crashed" ? entry.run.crashes : 0 })
-        break
-      }
-    }
-  }
-
-  const annotateOne = (entry: Entry, annotation: Annotation): void => {
-    switch (annotation._tag) {
-      case "Tagged": {
-        const tags = new Map(Object.entries(entry.run.tags))
-        for (const [name, value] of Object.entries(annotation.tags)) {
-          if (value === null) tags.delete(name)
-          else tags.set(name, value)
-        }
-        set(entry, { tags: Object.fromEntries(tags) })
-        break
-      }
-      case "Noted":
-        set(entry, { note: annotation.note })
-        break
-      case "CancelRequested":
-        set(entry, { cancelRequested: true })
-        break
-      case "AnsweredAgain": {
-        const attempt = entry.run.attempts + 1
-        const { atMs, environment, records } = annotation
-        const { id: runId } = entry.run
-        entry.attempts.push({ runId, attempt, status: "completed", startedAtMs: atMs, endedAtMs: atMs, environment, error: null })
-        addSteps(entry, records)
-        set(entry, { attempts: attempt })
-        break
-      }
-    }
+  const record = (entry: MemoryRun, change: Change, now: number): void => {
+    if (change._tag === "BlobKept") blobs.set(change.digest, { bytes: change.bytes.slice(), refreshedAtMs: now })
+    else apply(entry, change, revision)
   }
 
   /** Takes the run if it is still as it was seen; undefined when another claim was faster. */
@@ -227,7 +77,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         ...create!, ...held, id: runId, note: null, attempts: 1, crashes: 0, token: revision, heartbeat: 1,
         heartbeatMonotonicMs: monotonicMs, cancelRequested: false, revision
       }
-      entry = entryOf(run)
+      entry = memoryRun(run)
       runs.set(runId, entry)
     } else {
       const { run } = entry
@@ -246,7 +96,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     return { token, attempt, created: before === undefined, before }
   }
 
-  const heldBy = (runId: string, token: number): Entry | undefined => {
+  const heldBy = (runId: string, token: number): MemoryRun | undefined => {
     const entry = runs.get(runId)
     return entry !== undefined && entry.run.token === token && entry.run.holder !== null ? entry : undefined
   }
@@ -296,7 +146,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         if (refused !== undefined) return Effect.fail(refused)
         if (changes.length > 0) {
           revision++
-          for (const change of changes) apply(entry, change, now)
+          for (const change of changes) record(entry, change, now)
           set(entry, { revision })
         }
         return Effect.void
@@ -317,7 +167,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
       }
       const refused = repeated(entry.steps, records)
       if (refused !== undefined) return Effect.fail(refused)
-      for (const annotation of annotations) annotateOne(entry, annotation)
+      for (const annotation of annotations) annotateRun(entry, annotation)
       if (annotations.length > 0) set(entry, { revision: ++revision })
       return Effect.succeed(true)
     }).pipe(gate.withPermit)
@@ -332,7 +182,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
     return true
   }, gate.withPermit)
 
-  const restore: RunStoreService["restore"] = (bundle, blobs) =>
+  const restore: RunStoreService["restore"] = (bundle, kept) =>
     Clock.currentTimeMillis.pipe(
       Effect.flatMap((now) => {
         const { attempts, run } = settled(bundle)
@@ -340,25 +190,14 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
         const refused = repeated(new Map(), bundle.steps) ?? repeated(new Map(), bundle.logs)
         if (refused !== undefined) return Effect.fail(refused)
         revision++
-        const entry = entryOf({ ...run, token: revision, revision })
+        const entry = memoryRun({ ...run, token: revision, revision })
         entry.attempts.push(...attempts)
-        for (const change of changesOf(bundle, blobs)) apply(entry, change, now)
+        for (const change of changesOf(bundle, kept)) record(entry, change, now)
         runs.set(run.id, entry)
         return Effect.void
       }),
       gate.withPermit
     )
-
-  const found = (entry: Entry): Omit<FoundRun, "sortKey"> => {
-    const metrics: Array<MetricSummary> = []
-    for (const { record: { address, generation, key, summary } } of entry.series.values()) {
-      if (address.includes("[") || entry.generations.get(address) !== generation) continue
-      // No store tells -0 from 0 here.
-      metrics.push({ address, key, generation, last: summary.last + 0, min: summary.min + 0, max: summary.max + 0 })
-    }
-    metrics.sort((a, b) => compareText(a.address, b.address) || compareText(a.key, b.key))
-    return { run: entry.run, git: entry.attempts.at(-1)?.environment.git, metrics }
-  }
 
   const referenced = (): Set<string> => {
     const digests = new Set<string>()
