@@ -4,7 +4,7 @@
  * A sweep is told by its content: the same one again has the same run ids, so it goes on where it was. Its runs carry its
  * id as the tag `sweep`. It does not say which run is better; comparison does.
  */
-import { Effect } from "effect"
+import { Effect, Equal } from "effect"
 import type { HasherService } from "./Hasher.ts"
 import { canonicalJson } from "./internal/canonicalJson.ts"
 import type * as Pipeline from "./Pipeline.ts"
@@ -139,6 +139,8 @@ const told = (value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, told(one)]))
     : Array.isArray(value)
     ? value.map(told)
+    : value instanceof Date
+    ? ["date", told(value.getTime())]
     : typeof value === "string" || typeof value === "boolean" || value === null || (typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0))
     ? value
     : [typeof value, String(value)]
@@ -162,6 +164,8 @@ export const plan = (
       for (const [i, params] of all.entries()) {
         for (const seed of seeds) {
           const runId = `${id}-${hasher.text(`${texts[i]}\n${seed}`).slice(0, 12)}`
+          const same = runs.get(runId)
+          if (same !== undefined && !Equal.equals(same.params, params)) throw wrong(`params of different values cannot be told apart by their text, ${texts[i]}; sweep over an index or a name, and let a step make the value of it`)
           // The same params again are the same run.
           runs.set(runId, { id: runId, params, seed })
         }

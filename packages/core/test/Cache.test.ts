@@ -227,3 +227,20 @@ it.effect("a result whose bytes are collected at the very moment it is taken is 
     expect(ran).toEqual(["load"])
     expect((yield* snapshot("last")).run.status).toBe("completed")
   }).pipe(Effect.provide(layer)))
+
+it.effect("of equal items that draw each is answered by its own in another run, and by no other", () =>
+  Effect.gen(function*() {
+    const make = (items: ReadonlyArray<string>, cache: boolean) => {
+      const list = Step.make("list", { version: items.join(), run: () => [...items] })
+      const each = Step.map("each", { version: "1", cache, over: list, run: ({ item, random }) => `${item}${random.int(0, 1_000_000)}` })
+      return Pipeline.make("p", { steps: [each] })
+    }
+    const alone = yield* run(make(["a", "a", "b"], false), {}, { runId: "alone" })
+    yield* run(make(["a", "a"], true), {}, { runId: "first" })
+    const second = yield* run(make(["a", "a", "b"], true), {}, { runId: "second" })
+    expect(second.outputs.each).toEqual(alone.outputs.each)
+    expect(second.decisions.each.reasons.at(-1)).toEqual({ component: "items", note: "1 executed, 2 cached" })
+    // Those of a run that is under way at the same moment neither.
+    const [, beside] = yield* Effect.all([run(make(["c", "c"], true), {}, { runId: "third" }), run(make(["c", "c", "b"], true), {}, { runId: "fourth" })], { concurrency: 2 })
+    expect(beside.outputs.each).toEqual((yield* run(make(["c", "c", "b"], false), {}, {})).outputs.each)
+  }).pipe(Effect.provide(layer)))

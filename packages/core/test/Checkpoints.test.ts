@@ -532,3 +532,56 @@ it.effect("artifacts put before a checkpoint survive a process that dies after i
     yield* run(make(false), {}, { runId: "torn" })
     expect(yield* ending("torn")).toEqual(yield* ending("whole"))
   }).pipe(Effect.provide(layer)))
+
+it.effect("artifacts of a failed execution go on with each checkpoint that follows, in a step without points, too", () =>
+  Effect.gen(function*() {
+    let fails = 0
+    const pipeline = Pipeline.make("p", {
+      steps: [Step.make("build", {
+        version: "1",
+        run: async ({ artifacts, checkpoint }) => {
+          let stage = (await checkpoint.latest<number>("stage")) ?? 0
+          if (stage === 0) await artifacts.put("report.txt", "made in the first stage")
+          while (stage < 3) {
+            await checkpoint.save("stage", ++stage)
+            if (stage === fails) throw new Error(`after stage ${stage}`)
+          }
+          return stage
+        }
+      })]
+    })
+    for (fails of [1, 2, 3]) yield* failure(pipeline, {}, { runId: "torn" })
+    fails = 0
+    yield* run(pipeline, {}, { runId: "torn" })
+    yield* run(pipeline, {}, { runId: "whole" })
+    expect(yield* ending("torn")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("what goes on with points of a checkpoint and saves another is told not to load a further one, as one that logged them itself", () =>
+  Effect.gen(function*() {
+    const seen: Array<unknown> = []
+    let torn = true
+    const pipeline = Pipeline.make("p", {
+      steps: [Step.make("train", {
+        version: "1",
+        run: async ({ checkpoint, metrics }) => {
+          if ((await checkpoint.latest<number>("data")) === undefined) {
+            metrics.log({ loss: 1 })
+            await checkpoint.save("data", 1)
+          }
+          await checkpoint.save("started", 1)
+          seen.push(await checkpoint.latest("model").catch((error: { readonly _tag: string }) => error._tag))
+          metrics.log({ loss: 2 })
+          await checkpoint.save("model", 2)
+          if (torn) throw new Error("torn")
+          return 1
+        }
+      })]
+    })
+    yield* failure(pipeline, {}, { runId: "torn" })
+    torn = false
+    yield* run(pipeline, {}, { runId: "torn" })
+    yield* run(pipeline, {}, { runId: "whole" })
+    expect(seen).toEqual(["CheckpointMisuse", "CheckpointMisuse", "CheckpointMisuse"])
+    expect(yield* ending("torn")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))

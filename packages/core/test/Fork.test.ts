@@ -137,3 +137,64 @@ it("forks through the Promise face, with params that fit the pipeline", async ()
   await expect(uniflow.fork(make(), "parent", { params: { rate: "fast" } })).rejects.toMatchObject({ _tag: "InvalidInput" })
   await uniflow.close()
 })
+
+it.effect("failures that a map collected are not taken over; its other items are", () =>
+  Effect.gen(function*() {
+    const ran: Array<number> = []
+    let broken = true
+    const list = Step.make("list", { version: "1", run: () => [1, 2] })
+    const each = Step.map("each", {
+      version: "1",
+      over: list,
+      onItemError: "collect",
+      run: ({ item }) => {
+        ran.push(item)
+        if (item === 2 && broken) throw new Error("busy")
+        return item
+      }
+    })
+    const pipeline = Pipeline.make("p", { steps: [each] })
+    yield* run(pipeline, {}, { runId: "parent" })
+    broken = false
+    const forked = yield* fork(pipeline, "parent", { runId: "fork" })
+    expect(forked.outputs.each).toEqual([{ ok: true, value: 1 }, { ok: true, value: 2 }])
+    expect(ran).toEqual([1, 2, 2])
+    yield* run(pipeline, {}, { runId: "whole" })
+    expect(yield* ending("fork")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("checkpoints that several executions of a step left in the parent are taken over together", () =>
+  Effect.gen(function*() {
+    const ran: Array<string> = []
+    let fails = "data"
+    const train = Step.make("train", {
+      version: "1",
+      params: { scale: Schema.Int },
+      checkpointsIgnore: ["scale"],
+      run: async ({ artifacts, checkpoint, metrics, params, random }) => {
+        const saved = { data: await checkpoint.latest<number>("data"), model: await checkpoint.latest<number>("model") }
+        const made = async (name: "data" | "model") => {
+          ran.push(name)
+          const value = random.int(0, 1_000_000)
+          metrics.log({ value })
+          await artifacts.put(name, String(value))
+          await checkpoint.save(name, value)
+          if (fails === name) throw new Error(name)
+          return value
+        }
+        const data = saved.data ?? (await made("data"))
+        const model = saved.model ?? (await made("model"))
+        metrics.log({ value: -1 })
+        return params.scale * (data + model)
+      }
+    })
+    const pipeline = Pipeline.make("p", { steps: [train] })
+    yield* Effect.flip(run(pipeline, { scale: 1 }, { runId: "parent" }))
+    fails = "model"
+    yield* Effect.flip(run(pipeline, { scale: 1 }, { runId: "parent" }))
+    fails = ""
+    yield* fork(pipeline, "parent", { runId: "fork", params: { scale: 2 } })
+    expect(ran).toEqual(["data", "model"])
+    yield* run(pipeline, { scale: 2 }, { runId: "whole" })
+    expect(yield* ending("fork")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))

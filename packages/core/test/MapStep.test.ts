@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Result, Schema } from "effect"
-import { Codec, type CodecService, JsonCodec, Pipeline, Runner, snapshot, Step } from "../src/index.ts"
-import { ending, failure, layer, makeGate, run, stores } from "./memory.ts"
+import { Effect, Fiber, Layer, Result, Schema } from "effect"
+import { Codec, type CodecService, JsonCodec, Pipeline, Runner, RunStore, snapshot, Step } from "../src/index.ts"
+import { begin, decisions, ending, failure, layer, makeGate, run, stores } from "./memory.ts"
 
 const embedding = (texts: ReadonlyArray<string>, ran: Array<string>, options: { readonly broken?: string; readonly concurrency?: number } = {}) => {
   const documents = Step.make("documents", { version: texts.join(), run: () => [...texts] })
@@ -204,3 +204,91 @@ it.effect("an element that has no form cannot be an item, and the error names it
     Effect.provide(Layer.mergeAll(stores, Layer.succeed(Codec, picky)))
   )
 })
+
+it.effect("items that are under way when another step fails are let finish; one that waits for its turn is not begun", () =>
+  Effect.gen(function*() {
+    const store = yield* RunStore
+    const [slow, broken] = [makeGate(), makeGate()]
+    const ran: Array<string> = []
+    const list = Step.make("list", { version: "1", run: () => ["a", "b", "c"] })
+    const each = Step.map("each", {
+      version: "1",
+      over: list,
+      run: async ({ item }) => {
+        ran.push(item)
+        await slow.wait()
+        return item
+      }
+    })
+    const bad = Step.make("bad", { version: "1", inputs: { list }, run: () => broken.wait().then(() => Promise.reject(new Error("no"))) })
+    const fiber = yield* begin(Pipeline.make("p", { steps: [bad, each] }), {}, { runId: "r", concurrency: 2 })
+    yield* slow.arrived
+    yield* broken.arrived
+    broken.open()
+    // Its failure is recorded before the items go on.
+    yield* Effect.promise(() => expect.poll(() => Effect.runPromise(store.steps("r")).then((all) => all.some(({ step }) => step === "bad"))).toBe(true))
+    slow.open()
+    expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({ _tag: "StepFailed", step: "bad" })
+    expect(ran).toEqual(["a"])
+    expect((yield* store.steps("r")).filter(({ step }) => step === "each").map(({ status }) => status)).toEqual(["completed"])
+  }).pipe(Effect.provide(layer)))
+
+it.effect("after an item has failed none is begun that waited for a turn behind another step", () =>
+  Effect.gen(function*() {
+    const [beside, broken] = [makeGate(), makeGate()]
+    const ran: Array<string> = []
+    const list = Step.make("list", { version: "1", run: () => ["a", "b", "c"] })
+    const other = Step.make("other", { version: "1", inputs: { list }, run: () => beside.wait().then(() => 1) })
+    const each = Step.map("each", {
+      version: "1",
+      over: list,
+      run: async ({ item }) => {
+        ran.push(item)
+        await broken.wait()
+        throw new Error("no")
+      }
+    })
+    const fiber = yield* begin(Pipeline.make("p", { steps: [other, each] }), {}, { runId: "r", concurrency: 2 })
+    yield* beside.arrived
+    yield* broken.arrived
+    broken.open()
+    const { steps } = yield* RunStore
+    yield* Effect.promise(() => expect.poll(() => Effect.runPromise(steps("r")).then((all) => all.some(({ status }) => status === "failed"))).toBe(true))
+    beside.open()
+    yield* Effect.flip(Fiber.join(fiber))
+    expect(ran).toEqual(["a"])
+    expect((yield* steps("r")).map(({ step, status }) => [step, status])).toEqual([["list", "completed"], ["each", "failed"], ["other", "completed"]])
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a map that trust put together from items reused by name does not answer afterwards", () =>
+  Effect.gen(function*() {
+    const make = (version: string, broken?: string) => {
+      const list = Step.make("list", { version: "1", run: () => ["a", "b"] })
+      const each = Step.map("each", { version, over: list, run: ({ item }) => item === broken ? Promise.reject(new Error("no")) : Promise.resolve(item + version) })
+      return Pipeline.make("p", { steps: [each] })
+    }
+    yield* failure(make("1", "b"), {}, { runId: "r", concurrency: 1 })
+    expect((yield* run(make("2"), {}, { runId: "r", mode: "trust" })).outputs.each).toEqual(["a1", "b2"])
+    const trusted = yield* run(make("2"), {}, { runId: "r", mode: "trust" })
+    expect(trusted.outputs.each).toEqual(["a1", "b2"])
+    const auto = yield* run(make("2"), {}, { runId: "r" })
+    expect(auto.outputs.each).toEqual(["a2", "b2"])
+    expect(auto.decisions.each).toMatchObject({ decision: "executed", reasons: [{ component: "trusted" }, { component: "items", note: "1 executed, 1 restored" }] })
+  }).pipe(Effect.provide(layer)))
+
+it.effect("a map over nothing is checkpointed like any other; outputs of items may be undefined", () =>
+  Effect.gen(function*() {
+    const ran: Array<string> = []
+    const make = (items: ReadonlyArray<string>) => {
+      const list = Step.make("list", { version: items.join(), run: () => [...items] })
+      const each = Step.map("each", { version: "1", over: list, run: ({ item }) => void ran.push(item) })
+      return Pipeline.make("p", { steps: [Step.make("count", { version: "1", inputs: { each }, run: ({ inputs }) => inputs.each.length })] })
+    }
+    expect((yield* run(make([]), {}, { runId: "r" })).outputs).toEqual({ list: [], each: [], count: 0 })
+    expect(decisions(yield* run(make([]), {}, { runId: "r" }))).toEqual(["list restored", "each restored", "count restored"])
+    expect((yield* run(make(["a", "a"]), {}, { runId: "r" })).outputs.each).toEqual([undefined, undefined])
+    yield* run(make(["a", "a"]), {}, { runId: "r" })
+    expect((yield* run(make(["a"]), {}, { runId: "r" })).outputs.count).toBe(1)
+    expect((yield* run(make([]), {}, { runId: "r" })).outputs.count).toBe(0)
+    expect(ran).toEqual(["a", "a"])
+  }).pipe(Effect.provide(layer)))

@@ -64,6 +64,10 @@ it("names, options and goals that cannot be used are refused, all at once", () =
   // oxlint-disable-next-line no-extra-bind -- a bound function's text cannot be seen, which is what this is about
   expect(issuesOf(() => Step.make("bound", { run: (() => 1).bind(null) }))).toContain("native or bound; give the step a version")
   expect(issuesOf(() => Step.map("m", { version: "1", over: Step.make("l", { version: "1", run: () => [1] }), concurrency: 0, run: () => 1 }))).toContain("concurrency of step")
+  for (const own of ["over", "item"]) {
+    const list = Step.make("l", { version: "1", run: () => [1] })
+    expect(issuesOf(() => Step.map("m", { version: "1", over: list, inputs: { [own]: a }, run: () => 1 }))).toContain(`is called "${own}"`)
+  }
   expect(issuesOf(() => Pipeline.make("p", { steps: [a], goals: { loss: "lower" as never } }))).toContain("goal of metric \"loss\"")
   for (const timeout of [-1, Number.NaN, "soon" as never]) expect(issuesOf(() => Step.make("t", { version: "1", timeout, run: () => 1 }))).toContain("timeout of step \"t\"")
   for (const delay of [-1, "soon" as never]) expect(issuesOf(() => Step.make("t", { version: "1", retry: { times: 1, delay }, run: () => 1 }))).toContain("retry of step \"t\"")

@@ -1,4 +1,4 @@
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema } from "effect"
 import * as fc from "fast-check"
 import { afterEach, expect, it } from "vitest"
 import { Hasher, JsonCodec, MemoryArtifactStore, MemoryRunStore, Metrics, Pipeline, Runner, Step, Sweep, Uniflow } from "../src/index.ts"
@@ -148,4 +148,14 @@ it("the params of a sweep are those of its pipeline", () => {
     })
   }
   expect(use).toBeTypeOf("function")
+})
+
+it("values that JSON does not hold are told apart, or refused; none of them is left out", async () => {
+  const at = Pipeline.make("p", { steps: [Step.make("at", { version: "1", params: { at: Schema.Date }, run: ({ params }) => params.at.getTime() })] })
+  const plan = (pipeline: Pipeline.Any, list: ReadonlyArray<object>) =>
+    Effect.runPromise(Effect.flatMap(Hasher, (hasher) => Sweep.plan(pipeline, { params: { list } }, hasher))).then(({ runs }) => runs)
+  expect(await plan(at, [{ at: new Date(1) }, { at: new Date(2) }, { at: new Date(1) }])).toHaveLength(2)
+  const key = Pipeline.make("p", { steps: [Step.make("key", { version: "1", params: { key: Schema.Redacted(Schema.String) }, run: () => 1 })] })
+  expect(await plan(key, [{ key: Redacted.make("a") }, { key: Redacted.make("a") }])).toHaveLength(1)
+  await expect(plan(key, [{ key: Redacted.make("a") }, { key: Redacted.make("b") }])).rejects.toMatchObject({ _tag: "InvalidInput", issue: expect.stringContaining("cannot be told apart") })
 })

@@ -48,7 +48,9 @@ export class Parent {
         if (one.createdAtMs > newest.savedAtMs || !(yield* keepAgain(session, ref, changes))) continue
         changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, generation, attempt: session.attempt } })
       }
-      for (const one of saved.filter((record) => record.generation === newest.generation)) {
+      for (const one of saved) {
+        // Those of an earlier generation from which the newest went on: its points begin with theirs.
+        if (one.generation !== newest.generation && !(newest.position.versions[one.name]! >= one.version)) continue
         if (!(yield* keepAgain(session, one.output, changes))) continue
         changes.push({ _tag: "CheckpointSaved", record: { ...one, runId: session.runId, generation, attempt: session.attempt }, keep: saved.length })
       }

@@ -48,6 +48,8 @@ export class StepExecution {
   private turns: Semaphore.Semaphore | undefined
   /** Whether something was tracked that a checkpoint loaded from now on could no longer rewind. */
   private opened = false
+  /** Whether points or artifacts were taken over with the checkpoint that was loaded: they belong to the next one, too. */
+  private carries = false
   private closed = false
   private known: Array<CheckpointRecord> | undefined
   private loaded: CheckpointRecord | undefined
@@ -302,6 +304,7 @@ export class StepExecution {
           if (artifact.createdAtMs <= record.savedAtMs) opening.push({ _tag: "ArtifactNamed", record: { ...artifact, generation } })
         }
       }
+      this.carries = this.series.size > 0 || opening.some(({ _tag }) => _tag === "ArtifactNamed")
       this.logger.open(opening)
     })
   }
@@ -374,7 +377,7 @@ export class StepExecution {
       }
       const tracked = yield* this.session.collect(() => {
         // The artifacts put so far belong to the checkpoint; what an earlier execution left goes before them.
-        const always = this.artifacts.length > 0
+        const always = this.artifacts.length > 0 || this.carries
         if (always) this.opened = true
         return this.take({ always })
       })

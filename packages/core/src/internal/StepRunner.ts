@@ -1,4 +1,4 @@
-import { Effect, Result, type Semaphore } from "effect"
+import { Cause, Effect, Result, type Semaphore } from "effect"
 import type { Reason } from "../Decision.ts"
 import * as Fingerprint from "../Fingerprint.ts"
 import { inputsOf } from "../Pipeline.ts"
@@ -10,7 +10,7 @@ import { cachedFrom, copyFrom, isWhole } from "./copyFrom.ts"
 import { type ComponentSources, define, type OwnComponents, ownComponents } from "./components.ts"
 import type { Flights } from "./Flights.ts"
 import { isGeneration, restored } from "./History.ts"
-import { addressOf, encodeManifest, isThere, type ManifestItem } from "./manifest.ts"
+import { addressOf, encodeManifest, isThere, itemRefs, type ManifestItem } from "./manifest.ts"
 import { type Match, match, type RunMode, type Wanted } from "./matching.ts"
 import type { Parent } from "./Parent.ts"
 import type { RunSession } from "./RunSession.ts"
@@ -190,8 +190,12 @@ export class StepRunner {
       const outcomes = (yield* parent.history).of(address)
       const answer = yield* match(outcomes, wanted, session.objects, { mode: "auto", rerun: false, interrupted: false })
       if (answer.found !== undefined) {
-        const items = step.definition.kind === "map" && unit.item === undefined ? yield* this.elements(unit) : []
-        const copied = yield* copyFrom(session, answer.found, address, items)
+        const isMap = step.definition.kind === "map" && unit.item === undefined
+        const items = isMap ? yield* this.elements(unit) : []
+        // No other run reuses failures that a map collected; its other items are taken one by one.
+        const made = isMap ? yield* Effect.catchTag(itemRefs(session.objects, step.name, answer.found.output!), "CorruptArtifact", () => Effect.succeed([])) : []
+        const isFull = made.length === items.length
+        const copied = isFull ? yield* copyFrom(session, answer.found, address, items) : undefined
         if (copied !== undefined) {
           const outcome = cachedFrom(session, answer.found, address, [], "fork")
           const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items, false)
@@ -214,6 +218,8 @@ export class StepRunner {
       let items: ReadonlyArray<Element> | undefined
       for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {
         if (record.runId === session.runId || !Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) continue
+        // An item's equals have the same fingerprint and, if they draw, other random numbers.
+        if (record.seed !== null && record.address !== address) continue
         if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
         if (session.objects.unusable.has(record.output!.digest)) continue
         const copied = yield* copyFrom(session, record, address, items ?? (items = step.definition.kind === "map" && unit.item === undefined ? yield* this.elements(unit) : []))
@@ -264,24 +270,27 @@ export class StepRunner {
       const items = yield* this.elements(unit)
       const inputs = new Map([...unit.inputs].filter(([name]) => name !== "over"))
       let done = 0
+      let failure: StepError | undefined
       const one = Effect.fnUntraced(function*(this: StepRunner, item: Element): Effect.fn.Return<StepRecord, StepError, unknown> {
         const decided = yield* this.decide(step, item.address, item.components, inputs, item.item)
+        const execute = (unit: Unit) => Effect.suspend(() => failure === undefined ? this.executor.execute(unit) : Effect.interrupt)
         // A map with a limit of its own is bounded by that one; any other shares the run's.
         const record = "seq" in decided
           ? decided
-          : yield* this.alone(decided, definition.concurrency === undefined ? options.permits.withPermit(this.executor.execute(decided)) : this.executor.execute(decided))
+          : yield* this.alone(decided, definition.concurrency === undefined ? options.permits.withPermit(execute(decided)) : execute(decided))
         this.executor.showActive(unit, begun, ++done, items.length)
         return record
       }).bind(this)
       const collect = definition.onItemError === "collect"
       const concurrency = definition.concurrency ?? options.concurrency
-      let failure: StepError | undefined
       const exits = yield* Effect.forEach(items, (item) =>
         // What runs when an item fails is let finish, and nothing new is begun.
         failure !== undefined || options.stopping() ? Effect.succeed(undefined) : Effect.result(one(item)).pipe(
           Effect.tap((result) => Effect.sync(() => {
             if (Result.isFailure(result) && !(collect && isItemFailure(result.failure))) failure ??= result.failure
-          }))
+          })),
+          // One whose turn came too late; what is under way beside it goes on.
+          Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.succeed(undefined) : Effect.failCause(cause))
         ), { concurrency })
       if (failure !== undefined) return yield* Effect.fail(failure)
       if (exits.includes(undefined)) return yield* Effect.interrupt
@@ -302,7 +311,9 @@ export class StepRunner {
         seed: records.some((record) => record.seed !== null) ? session.seed : null,
         output: ref,
         // Other runs never reuse failures.
-        ...(failures === 0 ? {} : { cacheable: false })
+        ...(failures === 0 ? {} : { cacheable: false }),
+        // What was reused by name answers for nothing; neither does what is made of it.
+        ...(records.some((record) => record.trusted) ? { trusted: true, fingerprint: "" } : {})
       }, [...tracked, ...changes]))
     })
   }
