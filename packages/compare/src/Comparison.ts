@@ -3,17 +3,20 @@
  *
  * A plain, typed value made by `compare` from snapshots of runs. The first run is the baseline. Every `values` array
  * has one entry per run, in the order of `runs`; `undefined` stands for what a run does not have. Printing a
- * comparison (also by `console.log`) gives a table; `toJSON` and `toMarkdown` give the other formats.
+ * comparison (also by `console.log`) gives a table; `toMarkdown`, `toCsv`, `toHtml` and `toJSON` give the other formats.
  */
 import { type DecisionKind, InvalidInput, type ParamValues, type Reason, type RunSnapshot, type RunStatus } from "@uniflow/core"
 import type { Change, Goal } from "./Change.ts"
 import { type ComparisonJson, toComparisonJson } from "./ComparisonJson.ts"
+import { terminalColumns } from "./internal/terminalColumns.ts"
 import { compareArtifacts } from "./internal/compareArtifacts.ts"
 import { compareCode } from "./internal/compareCode.ts"
 import { compareEnvironment } from "./internal/compareEnvironment.ts"
 import { compareMetrics } from "./internal/compareMetrics.ts"
 import { compareParams, describeRun } from "./internal/compareRecords.ts"
 import { compareSteps } from "./internal/compareSteps.ts"
+import { type CsvOptions, renderComparisonCsv } from "./internal/comparisonCsv.ts"
+import { type HtmlOptions, renderComparisonHtml } from "./internal/comparisonHtml.ts"
 import { type MarkdownOptions, renderComparisonMarkdown } from "./internal/comparisonMarkdown.ts"
 import { renderComparison, type TextOptions } from "./internal/comparisonText.ts"
 
@@ -218,6 +221,16 @@ export class Comparison implements ComparisonData {
     return renderComparisonMarkdown(this, options)
   }
 
+  /** CSV with a line for each thing compared and a column for each run, values in full: what differs, or everything with `all`. */
+  toCsv(options?: CsvOptions): string {
+    return renderComparisonCsv(this, options)
+  }
+
+  /** One HTML file that needs nothing else: what differs, or everything with `all`. */
+  toHtml(options?: HtmlOptions): string {
+    return renderComparisonHtml(this, options)
+  }
+
   /** The figures as JSON; see `ComparisonJson` for the shape, which keeps within a major version. */
   toJSON(): ComparisonJson {
     return toComparisonJson(this)
@@ -228,10 +241,6 @@ export class Comparison implements ComparisonData {
     return renderComparison(this, { color: options?.colors === true, columns: terminalColumns() })
   }
 }
-
-declare const process: { readonly stdout?: { readonly columns?: number } } | undefined
-
-const terminalColumns = (): number | undefined => (typeof process === "undefined" ? undefined : process?.stdout?.columns)
 
 /**
  * Compares runs with the first of them. Accepts runs of different pipelines, and runs that failed or are still

@@ -19,7 +19,8 @@ export type Jsonified<A> = A extends number ? number | "NaN" | "Infinity" | "-In
 /** What `Comparison.toJSON` gives. */
 export type ComparisonJson = { readonly version: 1 } & Jsonified<ComparisonData>
 
-const jsonified = (value: unknown): unknown => {
+/** Plain data as JSON has it: the walk that `Jsonified` does to types. */
+export const jsonified = (value: unknown): unknown => {
   // JSON writes -0 as 0; adding 0 does the same.
   if (typeof value === "number") return Number.isFinite(value) ? value + 0 : String(value)
   if (Array.isArray(value)) return value.map((element) => (element === undefined ? null : jsonified(element)))
@@ -31,6 +32,5 @@ const jsonified = (value: unknown): unknown => {
 /** The JSON of a comparison. */
 export const toComparisonJson = (data: ComparisonData): ComparisonJson => {
   const { artifacts, code, environment, metrics, params, runs, steps } = data
-  // The walk above does to values what `Jsonified` does to their types.
   return jsonified({ version: 1, runs, params, metrics, steps, artifacts, code, environment }) as ComparisonJson
 }

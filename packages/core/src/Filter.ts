@@ -32,7 +32,7 @@ export const parseOrder = (text: string): ReadonlyArray<Order> => new FilterPars
  *
  * @throws InvalidFilter with the position of what is wrong.
  */
-export const parseFields = (text: string): ReadonlyArray<Field> => new FilterParser("The list of columns", text, 0).fields()
+export const parseFields = (text: string): ReadonlyArray<Field> => new FilterParser("The list of fields", text, 0).fields()
 
 /**
  * One field, such as `metrics.loss.min`.

@@ -18,6 +18,8 @@ export const ExitCode = {
   decision: 5,
   /** The store cannot be used: locked, damaged, full, of a newer format, or in a folder that is refused. */
   store: 6,
+  /** `compare --fail-on`: a condition holds. */
+  regressed: 7,
   /** `reproduce`: the run was executed again, and something came out otherwise. */
   different: 8,
   /** `reproduce`: the run could not be executed again; its code or what it needs is not there. */
@@ -62,6 +64,7 @@ export const meanings: ReadonlyArray<readonly [code: ExitCode, meaning: string]>
   [ExitCode.notFound, "no such run, step or artifact"],
   [ExitCode.decision, "a person has to decide (once, strict, crash loop)"],
   [ExitCode.store, "the store cannot be used"],
+  [ExitCode.regressed, "compare: a condition of --fail-on holds"],
   [ExitCode.different, "reproduce: something came out otherwise"],
   [ExitCode.notReproducible, "reproduce: it could not be executed again"],
   [ExitCode.interrupted, "interrupted by Ctrl-C or cancelled (143: SIGTERM); it resumes"]

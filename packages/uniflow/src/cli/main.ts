@@ -9,6 +9,7 @@ import { Cause, Effect, Exit, FileSystem, Layer, Path, Stdio, Terminal } from "e
 import { CliConfig, type CliError, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import { artifact } from "./commands/artifact.ts"
+import { baseline } from "./commands/baseline.ts"
 import { experiment } from "./commands/experiment.ts"
 import { fork } from "./commands/fork.ts"
 import { reproduce } from "./commands/reproduce.ts"
@@ -36,7 +37,7 @@ const root: Command.Command.Any = Command.make("uniflow").pipe(
   Command.withDescription("Run resumable, tracked pipelines, and look at what they did."),
   Command.withSubcommands([
     { group: "Run", commands: [run, resume, fork, sweep, reproduce, watch, cancel, resolve] },
-    { group: "Look", commands: [explain, experiment, artifact] },
+    { group: "Look", commands: [explain, experiment, baseline, artifact] },
     { group: "Keep", commands: [copy, prune, gc, doctor, completions(() => root)] }
   ]),
   Command.withGlobalFlags(Object.values(settings)),

@@ -37,14 +37,27 @@ const show = Command.make("show", { runId }, handle(async () => (await import(".
 )
 
 const compare = Command.make("compare", {
-  runIds: Argument.atLeast(Argument.String("runId").pipe(Argument.withDescription("Two runs or more; the first is the baseline")), 1),
+  runIds: Argument.atLeast(Argument.String("runId").pipe(Argument.withDescription("Runs; the first is the baseline, unless one is pinned")), 0),
+  experiment: text("experiment", "name", "Instead of ids: runs of this experiment"),
+  pipeline: text("pipeline", "name", "Instead of ids: runs of this pipeline"),
+  where: text("where", "filter", "Instead of ids: runs that a filter matches (docs/finding.md)"),
+  groupBy: text("group-by", "fields", "Compare groups of runs that repeat one another: those with the same params.learningRate, tags.model, run.git.commit, …"),
+  group: texts("group", "name=run,run", "Compare lists of runs. Repeat it for each"),
+  pairBy: text("pair-by", "field", "Compare groups pair by pair: runs with the same run.seed, …"),
+  baseline: text("baseline", "name", "The run, or the group, that the others are compared with"),
+  against: text("against", "file", "Compare with a file of uniflow baseline write"),
+  metrics: text("metrics", "names", "Of groups: judge these metrics alone, such as accuracy,loss.min,run.duration"),
+  confidence: orUndefined(Flag.Finite("confidence").pipe(Flag.withMetavar("number"), Flag.withDescription("Of groups: of intervals, and 1 minus the level of tests (default 0.95)"))),
+  failOn: texts("fail-on", "condition", "End with code 7 if it holds: \"metrics.accuracy drops > 0.01\", \"metrics.loss worsens\", \"run.duration rises > 20%\". Repeat it for more"),
   all: toggle("all", "Also what is the same"),
-  format: orUndefined(Flag.Literals("format", ["table", "json", "md"]).pipe(Flag.withDescription("How to print it (default table)")))
+  format: orUndefined(Flag.Literals("format", ["table", "json", "md", "csv", "html"]).pipe(Flag.withDescription("How to print it (default table); html is one file that needs nothing else")))
 }, handle(async () => (await import("../handlers/experimentCompare.ts")).experimentCompare)).pipe(
-  Command.withDescription("Compare runs: params, metrics, steps, artifacts, code, environment"),
+  Command.withDescription("Compare runs, or groups of runs: which one is better, and is it more than chance? (docs/comparing.md)"),
   Command.withExamples([
     { command: "uniflow experiment compare run_7 run_8" },
-    { command: "uniflow experiment compare run_7 run_8 --format md > report.md", description: "For a pull request" }
+    { command: "uniflow experiment compare --pipeline digits --group-by params.learningRate", description: "Repeats under each learning rate" },
+    { command: "uniflow experiment compare run_8 --against baseline.json --fail-on \"metrics.accuracy drops > 0.01\" --format md", description: "For a pull request" },
+    { command: "uniflow experiment compare run_7 run_8 --format html > report.html" }
   ])
 )
 
