@@ -1,8 +1,9 @@
 /**
  * Comparing runs that a store keeps.
  */
-import { InvalidInput, type RunNotFound, type RunStore, snapshot, type StoreError } from "@uniflow/core"
+import { type ArtifactStore, InvalidInput, type RunNotFound, type RunStore, snapshot, type StoreError } from "@uniflow/core"
 import { Effect } from "effect"
+import { codeChanges } from "./CodeChange.ts"
 import { compare, type Comparison } from "./Comparison.ts"
 
 /**
@@ -11,7 +12,7 @@ import { compare, type Comparison } from "./Comparison.ts"
  */
 export const compareRuns = Effect.fn("@uniflow/compare/compareRuns")(function*(
   runIds: ReadonlyArray<string>
-): Effect.fn.Return<Comparison, InvalidInput | RunNotFound | StoreError, RunStore> {
+): Effect.fn.Return<Comparison, InvalidInput | RunNotFound | StoreError, RunStore | ArtifactStore> {
   const [only] = runIds
   if (runIds.length < 2) {
     return yield* new InvalidInput({
@@ -21,5 +22,6 @@ export const compareRuns = Effect.fn("@uniflow/compare/compareRuns")(function*(
         : `run "${only}" has nothing to be compared with; give at least two run ids. uniflow experiment show ${only} shows one run.`
     })
   }
-  return compare(yield* Effect.forEach(runIds, snapshot, { concurrency: 4 }))
+  const comparison = compare(yield* Effect.forEach(runIds, snapshot, { concurrency: 4 }))
+  return comparison.withCodeChanges(yield* codeChanges(comparison))
 })

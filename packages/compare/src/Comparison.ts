@@ -7,6 +7,7 @@
  */
 import { type DecisionKind, InvalidInput, type ParamValues, type Reason, type RunSnapshot, type RunStatus } from "@uniflow/core"
 import type { Change, Goal } from "./Change.ts"
+import type { CodeChange } from "./CodeChange.ts"
 import { type ComparisonJson, toComparisonJson } from "./ComparisonJson.ts"
 import { terminalColumns } from "./internal/terminalColumns.ts"
 import { compareArtifacts } from "./internal/compareArtifacts.ts"
@@ -18,7 +19,7 @@ import { compareSteps } from "./internal/compareSteps.ts"
 import { type CsvOptions, renderComparisonCsv } from "./internal/comparisonCsv.ts"
 import { type HtmlOptions, renderComparisonHtml } from "./internal/comparisonHtml.ts"
 import { type MarkdownOptions, renderComparisonMarkdown } from "./internal/comparisonMarkdown.ts"
-import { renderComparison, type TextOptions } from "./internal/comparisonText.ts"
+import { type ComparisonTextOptions, renderComparison } from "./internal/comparisonText.ts"
 
 /** One thing as each run has it. */
 export interface Compared<A> {
@@ -153,6 +154,8 @@ export interface ComparedCode {
   /** Of the newest attempt. Two dirty trees of the same commit count as different: nobody can say that they are not. */
   readonly git: Compared<GitValue>
   readonly steps: ReadonlyArray<Compared<CodeValue> & { readonly step: string }>
+  /** The declarations that differ, with their texts; none where the runs' codes were not read (`compareRuns` reads them, `compare` does not). */
+  readonly changes: ReadonlyArray<CodeChange>
 }
 
 /** Of the newest attempt, the seed aside. */
@@ -198,6 +201,11 @@ export class Comparison implements ComparisonData {
     this.environment = data.environment
   }
 
+  /** The same comparison with the changes of code. */
+  withCodeChanges(changes: ReadonlyArray<CodeChange>): Comparison {
+    return new Comparison({ ...this, code: { ...this.code, changes } })
+  }
+
   /** The same comparison with only those params, metrics, steps, artifacts, code and packages that differ. */
   differing(): Comparison {
     return new Comparison({
@@ -206,13 +214,13 @@ export class Comparison implements ComparisonData {
       metrics: differs(this.metrics),
       steps: differs(this.steps),
       artifacts: differs(this.artifacts),
-      code: { git: this.code.git, steps: differs(this.code.steps) },
+      code: { ...this.code, steps: differs(this.code.steps) },
       environment: { ...this.environment, packages: differs(this.environment.packages) }
     })
   }
 
-  /** A table for people: what differs, or everything with `all`. Fits into `columns` where given; colours only with `color`. */
-  toString(options?: TextOptions): string {
+  /** A table for people: what differs, or everything with `all`; with `code` also the lines of code that do. Fits into `columns` where given; colours only with `color`. */
+  toString(options?: ComparisonTextOptions): string {
     return renderComparison(this, options)
   }
 

@@ -171,7 +171,7 @@ export interface GroupComparisonOptions extends Partial<Pick<GroupComparisonData
    * each run than the last, or `run.duration`. Default: all metrics, with verdicts for those that have a goal.
    */
   readonly metrics?: ReadonlyArray<string> | undefined
-  /** Besides the default ones, in the same form. */
+  /** Shown besides those, without a verdict, in the same form. */
   readonly also?: ReadonlyArray<string> | undefined
   /** Of intervals, and 1 minus the level of the tests, from 0.5 to 0.9999. Default 0.95. */
   readonly confidence?: number | undefined

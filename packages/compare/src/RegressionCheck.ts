@@ -131,12 +131,16 @@ const happened = ({ amount, metric, verb }: RegressionCondition, { baseline, dif
   if (difference === undefined || Number.isNaN(difference) || baseline === undefined) return true
   if (verb === "worsens") {
     if (goal === undefined) throw new InvalidInput({ what: `The condition on ${metric}`, issue: "the metric has no goal, so nobody can say what is worse. Use drops or rises, or declare the goal in the pipeline." })
-    if (amount === undefined && isGroup) return verdict === "worse"
+    if (amount === undefined && isGroup) {
+      if (verdict === undefined) throw new InvalidInput({ what: `The condition on ${metric}`, issue: "this value of it is shown without a verdict. Name it among the metrics that are judged (--metrics), or say by how much." })
+      return verdict === "worse"
+    }
   }
   const towards = verb === "drops" || (verb === "worsens" && goal === "maximize") ? -difference : verb === "changes" ? Math.abs(difference) : difference
   if (amount === undefined) return towards > 0
   const size = amount.unit === "absolute" ? towards : baseline === 0 ? (towards === 0 ? 0 : Math.sign(towards) * Number.POSITIVE_INFINITY) : (towards / Math.abs(baseline)) * 100
-  return amount.inclusive ? size >= amount.above : size > amount.above
+  // 0.6 - 0.5 is a little less than 0.1: rounding does not decide.
+  return amount.inclusive ? size >= amount.above * (1 - 1e-9) : size > amount.above * (1 + 1e-9)
 }
 
 const describe = ({ baseline, difference, value, verdict }: Found, metric: string, isGroup: boolean): string => {

@@ -29,6 +29,7 @@ export const compareCode = (snapshots: ReadonlyArray<RunSnapshot>): ComparedCode
   const codes = snapshots.map(codeOf)
   return {
     git: compared(snapshots.map(gitOf), isSameTree),
-    steps: allNames(codes.map((one) => one.keys())).map((step) => ({ step, ...compared(codes.map((one) => one.get(step))) }))
+    steps: allNames(codes.map((one) => one.keys())).map((step) => ({ step, ...compared(codes.map((one) => one.get(step))) })),
+    changes: []
   }
 }

@@ -38,9 +38,10 @@ const goalOf = (found: ReadonlyArray<MeasuredMetric | undefined>): Goal | undefi
   return goals.size === 1 ? [...goals][0] : undefined
 }
 
-const choose = (groups: ReadonlyArray<RunGroup>, name: string, figure: GroupMetric["figure"] | "best" | undefined, judged: boolean): Chosen | undefined => {
+/** `judged`: by name; undefined where the goal decides. */
+const choose = (groups: ReadonlyArray<RunGroup>, name: string, figure: GroupMetric["figure"] | "best" | undefined, judged: boolean | undefined): Chosen | undefined => {
   if (name === DURATION && figure === undefined) {
-    return { name, step: "", key: name, goal: "minimize", figure: "last", judged, values: groups.map(({ runs }) => runs.map(({ durationMs }) => durationMs)) }
+    return { name, step: "", key: name, goal: "minimize", figure: "last", judged: judged ?? false, values: groups.map(({ runs }) => runs.map(({ durationMs }) => durationMs)) }
   }
   const found = groups.map((group) => metricOf(group, name))
   const some = found.find((metric) => metric !== undefined)
@@ -55,16 +56,16 @@ const choose = (groups: ReadonlyArray<RunGroup>, name: string, figure: GroupMetr
     key: some.key,
     goal,
     figure: taken,
-    judged: judged || goal !== undefined,
+    judged: judged ?? goal !== undefined,
     values: groups.map(({ runs }, at) => runs.map((_, run) => (found[at]?.values[run] as MeasuredFigures | undefined)?.[taken]))
   }
 }
 
 const FIGURES = ["last", "min", "max", "mean", "best"] as const
 
-const named = (groups: ReadonlyArray<RunGroup>, text: string): Chosen => {
+const named = (groups: ReadonlyArray<RunGroup>, text: string, judged: boolean): Chosen => {
   const figure = FIGURES.find((one) => text.endsWith(`.${one}`))
-  const chosen = choose(groups, text, undefined, true) ?? (figure === undefined ? undefined : choose(groups, text.slice(0, -figure.length - 1), figure, true))
+  const chosen = choose(groups, text, undefined, judged) ?? (figure === undefined ? undefined : choose(groups, text.slice(0, -figure.length - 1), figure, judged))
   if (chosen !== undefined) return chosen
   const names = allNames(groups.map(({ metrics }) => metrics.map(({ name }) => name)))
   throw new InvalidInput({ what: `The metric ${text}`, issue: `no run has it. There are: ${[...names.slice(0, 20), DURATION].join(", ")}${names.length > 20 ? ", …" : ""}.` })
@@ -176,9 +177,9 @@ export const compareGroupMetrics = (groups: ReadonlyArray<RunGroup>, options: Op
   if (baseline === undefined) return []
   const wanted = metrics === undefined
     // A baseline from a file names its metrics as it found them: the others' names and order come first.
-    ? allNames([...others, baseline].map((group) => group.metrics.map(({ name }) => name))).flatMap((name) => choose(groups, name, undefined, false) ?? [])
-    : metrics.map((text) => named(groups, text))
-  const chosen = [...wanted, ...also.map((text) => named(groups, text))].filter(
+    ? allNames([...others, baseline].map((group) => group.metrics.map(({ name }) => name))).flatMap((name) => choose(groups, name, undefined, undefined) ?? [])
+    : metrics.map((text) => named(groups, text, true))
+  const chosen = [...wanted, ...also.map((text) => named(groups, text, false))].filter(
     (one, at, all) => all.findIndex(({ figure, name }) => name === one.name && figure === one.figure) === at
   )
   const pairs = pairBy === undefined ? undefined : others.map((group) => pairsOf(baseline, group, pairBy))

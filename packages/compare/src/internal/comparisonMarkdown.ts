@@ -2,6 +2,7 @@
 import type { ComparisonData } from "../Comparison.ts"
 import { markdownCode } from "../Escape.ts"
 import { type MarkdownTable, renderMarkdownTable } from "../MarkdownTable.ts"
+import { codeDiffMarkdown } from "./codeDiff.ts"
 import { closingOf, type ReportCell, type ReportChange, reportOf, type ReportRow, type ReportSection, titleOf } from "./report.ts"
 
 export interface MarkdownOptions {
@@ -49,6 +50,7 @@ export const renderComparisonMarkdown = (data: ComparisonData, options: Markdown
   return [
     `### ${titleOf(data).map(markdown).join("")}`,
     ...sections.filter(({ rows }) => rows.length > 0).map((section) => sectionOf(data, section)),
+    ...[codeDiffMarkdown(data)].filter((part) => part !== undefined),
     ...closing === undefined ? [] : [closing]
   ].join("\n\n")
 }

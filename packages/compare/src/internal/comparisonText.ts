@@ -5,6 +5,7 @@ import { escapeControls } from "../Escape.ts"
 import { MISSING } from "../Format.ts"
 import { type Cell, type Column, leastTableWidth, renderTable, type Row, type Table } from "../Table.ts"
 import { paint, type Tone } from "../Tone.ts"
+import { codeDiffText } from "./codeDiff.ts"
 import { closingOf, type ReportCell, type ReportChange, reportOf, type ReportRow, type ReportSection, titleOf } from "./report.ts"
 
 export interface TextOptions {
@@ -14,6 +15,11 @@ export interface TextOptions {
   readonly columns?: number | undefined
   /** Colours (SGR sequences); false by default. Better is green and worse is red, whichever direction a metric has. */
   readonly color?: boolean | undefined
+}
+
+export interface ComparisonTextOptions extends TextOptions {
+  /** Also the lines of code that differ; false by default. */
+  readonly code?: boolean | undefined
 }
 
 const verdictTone = (verdict: ReportChange["verdict"]): Tone | undefined =>
@@ -114,7 +120,7 @@ const blocksOf = (runs: number, fits: (shown: ReadonlyArray<number>) => boolean)
 }
 
 /** Renders a comparison as text without a final line break. */
-export const renderComparison = (data: ComparisonData, options: TextOptions = {}): string => {
+export const renderComparison = (data: ComparisonData, options: ComparisonTextOptions = {}): string => {
   const { color = false } = options
   const columns = options.columns === undefined || !(options.columns > 0) ? undefined : Math.floor(options.columns)
   const colored = (text: string, tone: Tone): string => (color ? paint(text, tone) : text)
@@ -136,6 +142,7 @@ export const renderComparison = (data: ComparisonData, options: TextOptions = {}
   return [
     lines(title).map((line) => colored(line, "strong")).join("\n"),
     ...tables,
-    ...notes.length === 0 ? [] : [notes.join("\n")]
+    ...notes.length === 0 ? [] : [notes.join("\n")],
+    ...[options.code === true ? codeDiffText(data, color) : undefined].filter((part) => part !== undefined)
   ].join("\n\n")
 }

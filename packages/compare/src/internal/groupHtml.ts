@@ -6,7 +6,7 @@ import type { HtmlOptions } from "./comparisonHtml.ts"
 import { groupReportOf, type GroupRow, groupTitleOf } from "./groupReport.ts"
 import { html, htmlNotes, htmlPage } from "./htmlPage.ts"
 
-const WIDTH = 280
+const WIDTH = 200
 const HEIGHT = 22
 
 /** A function from the values of a metric to the width of its drawings; undefined where nothing can be drawn. */
@@ -39,7 +39,7 @@ const rowOf = (metric: GroupMetric, row: GroupRow, at: number): string => {
   const cell = (text: string, tone?: string): string => `<td class="n${tone === undefined ? "" : ` ${tone}`}">${html(text)}</td>`
   return `<tr><th scope="row">${html(row.group)}</th>${[
     cell(row.n), cell(row.mean), cell(row.sd), cell(row.interval, "faint"), `<td>${drawing(metric, at)}</td>`,
-    cell([row.difference, row.percent].filter((text) => text !== "").join(" · "), row.tone), cell(row.differenceInterval, "faint"), cell(row.p), `<td class="${row.tone ?? ""}">${html(row.verdict)}</td>`
+    cell([row.difference, row.percent].filter((text) => text !== "").join(" · "), row.tone), cell(row.differenceInterval, "faint"), cell(row.p), `<td class="verdict ${row.tone ?? ""}">${html(row.verdict)}</td>`
   ].join("")}</tr>`
 }
 
@@ -48,10 +48,11 @@ export const renderGroupsHtml = (data: GroupComparisonData, { checks = [] }: Omi
   const { metrics, notes } = groupReportOf(data)
   const interval = `${formatNumber(data.confidence * 100, 6)}% interval`
   const header = ["n", "mean", "sd", interval, "", "difference", interval, "p", "verdict"].map((title, at) => `<th scope="col"${at === 4 || at === 8 ? "" : " class=\"n\""}>${title}</th>`).join("")
-  const tables = metrics.map(({ name, note, rows }, at) =>
-    `<h2>${html(name)}${note === undefined ? "" : ` <span class="faint">${html(note)}</span>`}</h2>\n<div class="scroll"><table><thead><tr><td></td>${header}</tr></thead><tbody>\n${
+  const bodies = metrics.map(({ name, note, rows }, at) =>
+    `<tbody>\n<tr class="section"><th scope="rowgroup" colspan="10">${html(name)}${note === undefined ? "" : ` <span class="faint">${html(note)}</span>`}</th></tr>\n${
       rows.map((row, group) => rowOf(data.metrics[at]!, row, group)).join("\n")
-    }\n</tbody></table></div>`
+    }\n</tbody>`
   )
-  return htmlPage(groupTitleOf(data).map(({ text }) => text).join(""), [checksHtml(checks), ...tables, htmlNotes(notes)].filter((part) => part !== "").join("\n"))
+  const table = `<div class="scroll"><table><thead><tr><td></td>${header}</tr></thead>\n${bodies.join("\n")}\n</table></div>`
+  return htmlPage(groupTitleOf(data).map(({ text }) => text).join(""), [checksHtml(checks), table, htmlNotes(notes)].filter((part) => part !== "").join("\n"))
 }

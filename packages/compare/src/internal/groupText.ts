@@ -13,7 +13,7 @@ type Field = Exclude<keyof GroupRow, "tone" | "group">
 const ALL: ReadonlyArray<Field> = ["n", "mean", "sd", "interval", "difference", "percent", "differenceInterval", "p", "verdict"]
 
 /** What is left out where there is less room, one after the other. */
-const LESS: ReadonlyArray<Field> = ["interval", "percent", "differenceInterval", "sd"]
+const LESS: ReadonlyArray<Field> = ["interval", "percent", "differenceInterval", "sd", "p"]
 
 const tableOf = ({ metrics }: GroupReport, confidence: number, fields: ReadonlyArray<Field>): Table => {
   const percent = `${formatNumber(confidence * 100, 6)}% interval`

@@ -16,13 +16,17 @@ const STYLE = `
 body{margin:0;padding:2rem clamp(1rem,4vw,3rem);background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:1.35rem;margin:0 0 1.2rem;overflow-wrap:anywhere}
 h2{font-size:1.02rem;margin:2rem 0 .5rem}
+tr.section th{padding:1.6rem .8rem .35rem 0;font-size:1.02rem;font-weight:650;color:var(--ink)}
+tr.section:hover{background:none}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:.28rem .8rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
+th,td{padding:.28rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:500;white-space:nowrap}
-tbody th{font-weight:500;overflow-wrap:anywhere;max-width:22rem}
-td{overflow-wrap:anywhere;max-width:26rem}
-td.n,th.n{text-align:right;white-space:nowrap}
+thead th,thead td{border-bottom:1px solid var(--soft)}
+tbody th{font-weight:500;overflow-wrap:break-word;min-width:6rem;max-width:22rem}
+td{overflow-wrap:break-word;max-width:26rem}
+.n,.r{text-align:right}
+td.n,td.verdict{white-space:nowrap}
 tr.detail th{padding-left:2rem;color:var(--soft);font-weight:400}
 tbody tr:hover{background:var(--band)}
 .faint{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}.warning{color:var(--warning)}.strong{font-weight:600}

@@ -3,7 +3,7 @@
  *
  * Texts here are as they are stored; each format escapes them in its own way.
  */
-import { formatReason } from "@uniflow/core"
+import { formatReason, Retention } from "@uniflow/core"
 import type { Verdict } from "../Change.ts"
 import type {
   ArtifactValue,
@@ -92,7 +92,7 @@ const runRows = (runs: ReadonlyArray<ComparedRun>, all: boolean): ReadonlyArray<
     const has = values.some((value) => value !== undefined)
     return has && (all || always || differs) ? [{ label: word(label), cells: cellsOf({ values }, show) }] : []
   }
-  const tags = [...new Set(runs.flatMap(({ tags: own }) => Object.keys(own)))]
+  const tags = [...new Set(runs.flatMap(({ tags: own }) => Object.keys(own)))].filter((tag) => tag !== Retention.BASELINE_TAG)
   return [
     ...row("pipeline", ({ pipeline }) => pipeline, stored),
     ...row("experiment", ({ experiment }) => experiment, stored),
@@ -236,6 +236,23 @@ const gitCell = ({ branch, commit, commits, dirty }: GitValue): ReportCell =>
 const codeCell = ({ kind, version }: CodeValue): ReportCell =>
   stored(kind === "explicit" ? `version ${version}` : kind === "unknown" ? "unknown" : `${kind} ${shortenHashes(version)}`)
 
+/** The declarations that differ, a row each: what became of them in each run. */
+const changedRows = ({ code, runs }: ComparisonData): ReadonlyArray<ReportRow> => {
+  const groups = Map.groupBy(code.changes, ({ file, name }) => JSON.stringify([file, name]))
+  return [...groups.values()].map((changes): ReportRow => {
+    const { file, name } = changes[0]!
+    return {
+      label: stored(`${name} (${file})`),
+      detail: true,
+      cells: runs.map((_, at) => {
+        const change = changes.find((one) => one.runs.includes(at))
+        if (change === undefined) return changes[0]!.before === undefined ? missing : word(at === 0 ? "as it was" : "same", "faint")
+        return word(change.before === undefined ? "new" : change.after === undefined ? "not reached" : "changed")
+      })
+    }
+  })
+}
+
 const shown = <A extends { readonly differs: boolean }>(every: ReadonlyArray<A>, all: boolean): ReadonlyArray<A> =>
   all ? every : every.filter(({ differs }) => differs)
 
@@ -252,7 +269,8 @@ export const reportOf = (data: ComparisonData, showAll: boolean): ReadonlyArray<
     one.values.some((value) => value !== undefined) ? [{ row: { label: word(label), cells: cellsOf(one, show) }, differs: one.differs }] : []
   const codes = [
     ...simple("git", code.git, gitCell),
-    ...code.steps.map((one) => ({ row: { label: stored(one.step), cells: cellsOf(one, codeCell) }, differs: one.differs }))
+    ...code.steps.map((one) => ({ row: { label: stored(one.step), cells: cellsOf(one, codeCell) }, differs: one.differs })),
+    ...changedRows(data).map((row) => ({ row, differs: true }))
   ]
   const surroundings = [
     ...simple("runtime", environment.runtime, stored),

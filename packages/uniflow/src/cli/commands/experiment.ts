@@ -50,6 +50,7 @@ const compare = Command.make("compare", {
   confidence: orUndefined(Flag.Finite("confidence").pipe(Flag.withMetavar("number"), Flag.withDescription("Of groups: of intervals, and 1 minus the level of tests (default 0.95)"))),
   failOn: texts("fail-on", "condition", "End with code 7 if it holds: \"metrics.accuracy drops > 0.01\", \"metrics.loss worsens\", \"run.duration rises > 20%\". Repeat it for more"),
   all: toggle("all", "Also what is the same"),
+  code: toggle("code", "Also the lines of code that differ"),
   format: orUndefined(Flag.Literals("format", ["table", "json", "md", "csv", "html"]).pipe(Flag.withDescription("How to print it (default table); html is one file that needs nothing else")))
 }, handle(async () => (await import("../handlers/experimentCompare.ts")).experimentCompare)).pipe(
   Command.withDescription("Compare runs, or groups of runs: which one is better, and is it more than chance? (docs/comparing.md)"),

@@ -36,6 +36,7 @@ export interface CompareInput {
   readonly confidence: number | undefined
   readonly failOn: ReadonlyArray<string>
   readonly all: boolean
+  readonly code: boolean
   readonly format: "table" | "json" | "md" | "csv" | "html" | undefined
 }
 
@@ -121,13 +122,14 @@ const groups = async (uniflow: AnyUniflow, input: CompareInput, also: ReadonlyAr
   }))
 }
 
-const show = (comparison: Comparison | GroupComparison, checks: ReadonlyArray<RegressionCheck>, { all, format }: CompareInput, { output }: Context): void => {
+const show = (comparison: Comparison | GroupComparison, checks: ReadonlyArray<RegressionCheck>, { all, code, format }: CompareInput, { output }: Context): void => {
   if (output.json || format === "json") return output.document(checks.length === 0 ? comparison.toJSON() : { ...comparison.toJSON(), checks })
   if (format === "csv") return output.raw(comparison.toCsv({ all }))
   if (format === "html") return output.raw(comparison.toHtml({ all, checks }))
   if (format === "md") return output.line([...checks.length === 0 ? [] : [formatChecksMarkdown(checks)], comparison.toMarkdown({ all })].join("\n\n"))
   const { color, columns } = output
-  output.line(comparison.toString({ all, color, columns }))
+  output.line(comparison.toString({ all, color, columns, code }))
+  if (!code && "runs" in comparison && comparison.code.changes.length > 0) output.line(output.tone("The lines of code that differ: --code", "faint"))
   if (checks.length > 0) output.line(`\n${formatChecks(checks, { color, columns })}`)
 }
 

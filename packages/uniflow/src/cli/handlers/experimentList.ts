@@ -1,4 +1,4 @@
-import { escapeControls } from "@uniflow/compare"
+import { escapeControls, pinnedBaseline } from "@uniflow/compare"
 import { Filter, FindRuns, type FoundRun, type RunRecord } from "@uniflow/core"
 import { abandonedOf } from "../Abandoned.ts"
 import type { AnyUniflow, Handler } from "../Context.ts"
@@ -47,6 +47,16 @@ const page = async (uniflow: AnyUniflow, input: ListInput): Promise<{ readonly r
   }
 }
 
+/** The pinned baselines of the experiments that runs belong to, by experiment. */
+const baselinesOf = async (uniflow: AnyUniflow, runs: ReadonlyArray<FoundRun>): Promise<ReadonlyMap<string, NonNullable<ListedRun["baseline"]>>> => {
+  const baselines = new Map<string, NonNullable<ListedRun["baseline"]>>()
+  for (const experiment of new Set(runs.map(({ run }) => run.experiment))) {
+    const pinned = await uniflow.runPromise(pinnedBaseline(experiment))
+    if (pinned !== undefined) baselines.set(experiment, { id: pinned.run.id, metrics: FindRuns.metricsOf(pinned) })
+  }
+  return baselines
+}
+
 /** `uniflow experiment list` */
 export const experimentList: Handler<ListInput> = async (input, context) => {
   const { output } = context
@@ -62,15 +72,17 @@ export const experimentList: Handler<ListInput> = async (input, context) => {
       for (const { run } of runs) output.line(run.id)
       return ExitCode.success
     }
+    const baselines = await baselinesOf(uniflow, runs)
     const listed = runs.map((found): ListedRun => ({
       run: found.run,
+      baseline: baselines.get(found.run.experiment),
       metrics: FindRuns.metricsOf(found),
       values: fields?.map((field) => [Filter.fieldText(field), FindRuns.valueOf(found, field), field] as const)
     }))
     if (output.json) {
       output.document({
-        runs: listed.map(({ metrics, run, values }) => ({
-          ...run, metrics, ...(values === undefined ? {} : { values: Object.fromEntries(values.map(([name, value]) => [name, value ?? null])) })
+        runs: listed.map(({ baseline, metrics, run, values }) => ({
+          ...run, metrics, ...(baseline === undefined ? {} : { baseline: baseline.id }), ...(values === undefined ? {} : { values: Object.fromEntries(values.map(([name, value]) => [name, value ?? null])) })
         })),
         more
       })
