@@ -4,7 +4,7 @@
  * A holder that this machine knows to be dead may be superseded at once. Where both processes share a monotonic clock
  * the age of the last heartbeat decides. Otherwise nothing but watching the heartbeat for one lease tells.
  */
-import { Duration, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { type Holder, ProcessIdentity } from "./ProcessIdentity.ts"
 import type { RunRecord } from "./RunRecord.ts"
 import { RunIsActive } from "./UniflowError.ts"
@@ -19,6 +19,34 @@ export const judge = Effect.fnUntraced(function*(run: RunRecord, holder: Holder)
   const sameClock = holder.nonce === self.nonce || (holder.bootId !== "" && holder.bootId === self.bootId)
   if (!sameClock) return "watch"
   return monotonicMs() - run.heartbeatMonotonicMs >= run.leaseMs ? "free" : "held"
+})
+
+/** Longest pause between two looks at a run that is waited for. */
+const LOOK_MS = 250
+
+/**
+ * Waits until nobody works on a run any more: it is free, or its holder is dead. Gives it as it was seen last. The wait is
+ * at most a tenth longer than it has to be, or a quarter of a second.
+ */
+export const untilLetGo = Effect.fnUntraced(function*<E>(
+  read: Effect.Effect<RunRecord | undefined, E>
+): Effect.fn.Return<RunRecord | undefined, E> {
+  const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+  const begunMs = yield* nowMs
+  let beat: RunRecord | undefined
+  let beatMs = begunMs
+  for (;;) {
+    const run = yield* read
+    if (run === undefined || run.holder === null) return run
+    const verdict = yield* judge(run, run.holder)
+    const now = yield* nowMs
+    if (beat?.token !== run.token || beat.heartbeat !== run.heartbeat) {
+      beat = run
+      beatMs = now
+    }
+    if (verdict === "free" || (verdict === "watch" && now - beatMs >= run.leaseMs)) return run
+    yield* Effect.sleep(Duration.millis(Math.min(LOOK_MS, 10 + (now - begunMs) / 10)))
+  }
 })
 
 /** Waits, for one lease at most, until a run as it was seen may be taken; fails as soon as its holder is seen to live. */

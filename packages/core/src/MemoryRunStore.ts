@@ -22,7 +22,7 @@ import type {
   SeriesRecord,
   StepRecord
 } from "./RunRecord.ts"
-import type { Change, ClaimRequest, RunStoreService } from "./RunStore.ts"
+import type { Change, ClaimRequest, RunStoreService, Writer } from "./RunStore.ts"
 import { RunStore } from "./RunStore.ts"
 import { RunNotFound, StoreError } from "./UniflowError.ts"
 
@@ -39,6 +39,7 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
   const runs = new Map<string, MemoryRun>()
   const blobs = new Map<string, { readonly bytes: Uint8Array; readonly refreshedAtMs: number }>()
   const identity = { id: crypto.randomUUID(), secret: crypto.getRandomValues(new Uint8Array(32)) }
+  const flights = new Map<string, Writer>()
   const gate = Semaphore.makeUnsafe(1)
   let revision = 0
 
@@ -62,7 +63,9 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
 
   const record = (entry: MemoryRun, change: Change, now: number): void => {
     if (change._tag === "BlobKept") blobs.set(change.digest, { bytes: change.bytes.slice(), refreshedAtMs: now })
-    else apply(entry, change, revision)
+    else if (change._tag === "FlightEnded") {
+      if (flights.get(change.key)?.runId === entry.run.id) flights.delete(change.key)
+    } else apply(entry, change, revision)
   }
 
   /** Takes the run if it is still as it was seen; undefined when another claim was faster. */
@@ -99,6 +102,11 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
   const heldBy = (runId: string, token: number): MemoryRun | undefined => {
     const entry = runs.get(runId)
     return entry !== undefined && entry.run.token === token && entry.run.holder !== null ? entry : undefined
+  }
+
+  const flight = (key: string): RunRecord | undefined => {
+    const taken = flights.get(key)
+    return taken === undefined ? undefined : heldBy(taken.runId, taken.token)?.run
   }
 
   const keepUp = Effect.fnUntraced(function*(runId: string, token: number, leaseMs: number, monotonicMs: () => number) {
@@ -263,6 +271,15 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
           && record.cacheable && !record.trusted && record.decision !== "restored"
         ).sort((a, b) => b.startedAtMs - a.startedAtMs).slice(0, 16)
       ),
+    takeFlight: (writer, key, gone) =>
+      Effect.suspend(() => {
+        if (heldBy(writer.runId, writer.token) === undefined) return Effect.fail(lost(writer.runId))
+        const token = flight(key)?.token
+        if (token !== undefined && token !== writer.token && token !== gone) return Effect.succeed(false)
+        flights.set(key, writer)
+        return Effect.succeed(true)
+      }).pipe(gate.withPermit),
+    flight: (key) => Effect.sync(() => flight(key)),
     changes: (cursor) =>
       Effect.sync(() => {
         const changed = [...runs.values()].map(({ run }) => run).filter((run) => run.revision > cursor)

@@ -75,6 +75,8 @@ export type Change =
   | { readonly _tag: "PointsCut"; readonly series: Omit<SeriesKey, "runId">; readonly fromChunk: number }
   /** Removes all series and named artifacts of a generation that was never recorded. */
   | { readonly _tag: "GenerationCleared"; readonly address: string; readonly generation: number }
+  /** Lets go of a flight, where the run has it. */
+  | { readonly _tag: "FlightEnded"; readonly key: string }
   /** Names an artifact; the same name in the same generation is replaced. */
   | { readonly _tag: "ArtifactNamed"; readonly record: ArtifactRecord }
   /** Adds lines; a `seq` that was used before fails the commit (`NotPermitted`). */
@@ -242,6 +244,15 @@ export interface RunStoreService {
    * most 16. Trusted records never answer, nor do restored ones: the record of their generation does.
    */
   readonly lookup: (step: string, fingerprint: string) => Effect.Effect<ReadonlyArray<StepRecord>, StoreError>
+  /**
+   * Takes for a run the execution of what several runs may want (`key`), so that one executes it and the others wait: true
+   * where the run has it now. False while a run that is held has it; `gone` is that run's token where the caller knows its
+   * holder to be dead (`Lease`). A flight lasts until `FlightEnded`, and no longer than the claim that it was taken under. No
+   * change of the run: `revision` stays. Fails with `LeaseLost` for a stale token.
+   */
+  readonly takeFlight: (writer: Writer, key: string, gone?: number) => Effect.Effect<boolean, StoreError>
+  /** The run that has a flight; undefined where none that is held does. */
+  readonly flight: (key: string) => Effect.Effect<RunRecord | undefined, StoreError>
   /**
    * Runs that changed after the cursor (0: all), each once and in the order of its newest change (`revision`), at most
    * 1,000, and the cursor to go on from. Removed runs are not told of.

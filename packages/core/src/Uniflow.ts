@@ -24,7 +24,7 @@ import * as Resolution from "./Resolution.ts"
 import * as Retention from "./Retention.ts"
 import { type RunEvent, watch } from "./RunEvents.ts"
 import * as RunId from "./RunId.ts"
-import type { LogRecord } from "./RunRecord.ts"
+import type { LogRecord, RunRecord } from "./RunRecord.ts"
 import type { PartialResult, RunResult } from "./RunResult.ts"
 import { metricValues, type RunSnapshot, snapshot } from "./RunSnapshot.ts"
 import { RunStore } from "./RunStore.ts"
@@ -130,8 +130,8 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
   ): Promise<RunResult<P>>
   /**
    * Runs a pipeline many times: over a grid of params, values drawn at random or a list, each under one or several seeds. What
-   * the runs share (`cache: true`) is executed once. A run that fails does not stop the others; the same sweep again goes on with
-   * what is missing. Rejects with `InvalidInput` for what cannot be a sweep, and with `RunInterrupted` when its signal was aborted.
+   * the runs share (`cache: true`) is executed once, by whichever process. A run that fails does not stop the others; the same
+   * sweep again goes on with what is missing, and waits for runs that another process works on. Rejects with `InvalidInput` for what cannot be a sweep, and with `RunInterrupted` when its signal was aborted.
    */
   sweep<P extends Pipeline.Any>(pipeline: P & Runnable<P, S>, options: Sweep.SweepOptions<P>): Promise<Sweep.SweepResult<P>>
   /** Tells for each step what a run would do, and does nothing. */
@@ -159,7 +159,7 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const isInterruption = (error: unknown): boolean => typeof error === "object" && error !== null && "_tag" in error && error._tag === "RunInterrupted"
+const hasTag = (error: unknown, tag: string): boolean => typeof error === "object" && error !== null && "_tag" in error && error._tag === tag
 
 interface Running {
   readonly handle: RunHandle<Pipeline.Any>
@@ -270,28 +270,64 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     return begin(pipeline, options, resumes).result
   }
 
+  /** Waits until nobody works on a run, or the signal is aborted. */
+  const letGo = async (id: string, signal: AbortSignal | undefined): Promise<RunRecord | undefined> => {
+    const waiting = Effect.flatMap(RunStore, (store) => Lease.untilLetGo(store.run(id)))
+    try {
+      return await runtime.runPromise(waiting, { signal })
+    } catch (error) {
+      if (signal?.aborted === true) return undefined
+      throw error
+    }
+  }
+
   const sweep = async (pipeline: Pipeline.Any, options: Sweep.SweepOptions<Pipeline.Any>): Promise<Sweep.SweepResult> => {
     const { concurrency = 4, experiment, onRun, onStart, signal, stopOnFailure = false, tags } = options
     const { id, runs } = await runPromise(Effect.flatMap(Hasher, (hasher) => Sweep.plan(pipeline, options, hasher)))
     if (!(Number.isInteger(concurrency) && concurrency >= 1)) throw new InvalidInput({ what: "The sweep", issue: "concurrency must be a whole number from 1" })
     const ended: Array<Sweep.SweptRun> = runs.map((run) => ({ ...run, status: "not begun" }))
-    let next = 0
+    /** Runs that another process works on. */
+    const elsewhere: Array<number> = []
     let stopped = false
-    const one = async (at: number): Promise<void> => {
+    const stops = (): boolean => stopped || signal?.aborted === true
+    const work = ({ id: runId, params, seed }: Sweep.SweepRun): Promise<RunResult<Pipeline.Any>> =>
+      begin(pipeline, { runId, params, seed, experiment, tags: { ...tags, sweep: id }, signal }, false).result
+    const end = async (at: number, ending: Promise<RunResult<Pipeline.Any>>): Promise<void> => {
       const { id: runId, params, seed } = runs[at]!
-      onStart?.(runs[at]!, runs)
-      const swept = await begin(pipeline, { runId, params, seed, experiment, tags: { ...tags, sweep: id }, signal }, false).result.then(
+      const swept = await ending.then(
         (result): Sweep.SweptRun => ({ id: runId, params, seed, status: "completed", result }),
         (error: unknown): Sweep.SweptRun => ({ id: runId, params, seed, status: "failed", error })
       )
+      if (swept.status === "failed" && hasTag(swept.error, "RunIsActive")) {
+        elsewhere.push(at)
+        return
+      }
       ended[at] = swept
-      if (swept.status === "failed" && (stopOnFailure || isInterruption(swept.error))) stopped = true
+      if (swept.status === "failed" && (stopOnFailure || hasTag(swept.error, "RunInterrupted"))) stopped = true
       onRun?.(swept)
     }
-    await Promise.all(Array.from({ length: Math.min(concurrency, runs.length) }, async () => {
-      while (next < runs.length && !stopped && signal?.aborted !== true) await one(next++)
-    }))
-    const interruption = ended.find((run) => run.status === "failed" && isInterruption(run.error))
+    const each = (ats: Iterator<number>, work: (at: number) => Promise<void>): Promise<unknown> =>
+      Promise.all(Array.from({ length: Math.min(concurrency, runs.length) }, async () => {
+        while (!stops()) {
+          const { done, value } = ats.next()
+          if (done === true) return
+          await work(value)
+        }
+      }))
+    await each(runs.keys(), (at) => {
+      onStart?.(runs[at]!, runs)
+      return end(at, work(runs[at]!))
+    })
+    // What is completed elsewhere is taken as it is; anything else is gone on with, unless somebody cancelled it.
+    while (elsewhere.length > 0 && !stops()) {
+      await each(elsewhere.splice(0).values(), async (at) => {
+        const run = await letGo(runs[at]!.id, signal)
+        if (stops()) return
+        const cancelled = run?.status === "interrupted" && run.cancelRequested
+        await end(at, cancelled ? Promise.reject(new RunInterrupted({ runId: run.id, why: "it was cancelled" })) : work(runs[at]!))
+      })
+    }
+    const interruption = ended.find((run) => run.status === "failed" && hasTag(run.error, "RunInterrupted"))
     if (interruption?.status === "failed") throw interruption.error
     if (signal?.aborted === true && ended.some(({ status }) => status === "not begun")) throw new RunInterrupted({ runId: id, why: "its signal was aborted" })
     return { id, runs: ended }

@@ -119,6 +119,10 @@ const createSummaries = ({ clustered, integer, real, text }: Dialect): ReadonlyA
       (SELECT max(t.generation) FROM series t WHERE t.run = s.run AND t.address = s.address))`
 ]
 
+/** Who executes what several runs may want. Few rows: those of executions that are under way, or were when their process died. */
+const createFlights = ({ clustered, integer, text }: Dialect): string =>
+  `CREATE TABLE flights (key ${text} PRIMARY KEY, run ${integer} NOT NULL, token ${integer} NOT NULL)${clustered}`
+
 /** Summaries of the runs that are there already. */
 const summarise = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   let last = 0
@@ -152,7 +156,8 @@ const migrations: ReadonlyArray<Migration> = [
     Effect.gen(function*() {
       for (const statement of createSummaries(dialect)) yield* sql.unsafe(statement)
       yield* summarise(sql)
-    })]
+    })],
+  [3, "flights", (sql, dialect) => sql.unsafe(createFlights(dialect))]
 ]
 
 const TABLE = "migrations"

@@ -176,6 +176,16 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     })
   }
 
+  const takeFlight: RunStoreService["takeFlight"] = Effect.fnUntraced(function*({ runId, token }, flight, gone = token) {
+    const key = held.get(token)?.key ?? (yield* keyOf(runId))
+    if (key === undefined) return yield* lost(runId, "it was removed")
+    const unit = yield* statements(runId, () => claiming.takeFlight(key, token, flight, gone))
+    if ((yield* submit(unit))._tag === "Applied") return true
+    // Somebody has it, or the run is lost.
+    yield* commit({ runId, token }, [])
+    return false
+  })
+
   const annotation = (key: bigint, attempt: number, change: Annotation): ReadonlyArray<SqlStatement> => {
     switch (change._tag) {
       case "Tagged": {
@@ -269,7 +279,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
   })
 
   const { readNow } = driver
-  const store: RunStoreService = { ...reads, identity, claim, commit, annotate, remove, restore, collectBlobs, exclusively: driver.exclusively }
+  const store: RunStoreService = { ...reads, identity, claim, commit, takeFlight, annotate, remove, restore, collectBlobs, exclusively: driver.exclusively }
   if (readNow === undefined) return store
   const blobNow = (digest: string): Uint8Array | undefined => {
     const row = readNow({ sql: inlineOutputs.BYTES, params: inlineOutputs.bytesParams(text(digest)) })[0]

@@ -16,6 +16,7 @@ import { changePromises } from "./internal/runStoreChanges.ts"
 import { claimPromises } from "./internal/runStoreClaims.ts"
 import { fencePromises } from "./internal/runStoreFence.ts"
 import { findPromises } from "./internal/runStoreFinding.ts"
+import { flightPromises } from "./internal/runStoreFlights.ts"
 import { readPromises } from "./internal/runStoreReads.ts"
 import { restorePromises } from "./internal/runStoreRestores.ts"
 import { roundTripPromises } from "./internal/runStoreRoundTrips.ts"
@@ -68,6 +69,7 @@ export const runStoreSuite = ({ capabilities, cases = 40, name, store, timeoutMs
     describe("changes", () => changePromises(promised))
     describe("annotations and removal", () => annotationPromises(promised, can))
     describe("fence and atomicity", () => fencePromises(promised, can))
+    describe("flights", () => flightPromises(promised, can))
     describe("reading", () => readPromises(promised, can, cases))
     describe("finding", () => findPromises(promised, cases))
     describe("blobs", () => blobPromises(promised, can))

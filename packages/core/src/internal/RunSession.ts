@@ -164,6 +164,28 @@ export class RunSession {
     this.interrupt?.()
   }
 
+  /** What this attempt executes for other runs, too, by address. */
+  private readonly flights = new Map<string, string>()
+
+  /** Takes a flight, which ends with the outcome that is recorded of the address. */
+  takeFlight(address: string, key: string, gone: number | undefined): Effect.Effect<boolean, StoreError> {
+    // Noted before: an interruption must not leave it taken.
+    this.flights.set(address, key)
+    return Effect.tap(this.store.takeFlight({ runId: this.runId, token: this.token }, key, gone), (taken) =>
+      Effect.sync(() => {
+        if (!taken) this.flights.delete(address)
+      }))
+  }
+
+  /** Ends a flight that no outcome has ended. What cannot be recorded ends with the lease. */
+  endFlight(address: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const key = this.flights.get(address)
+      this.flights.delete(address)
+      return key === undefined ? Effect.void : Effect.ignore(this.submit([{ _tag: "FlightEnded", key }]))
+    })
+  }
+
   /** All series of the run. */
   get allSeries(): Effect.Effect<ReadonlyArray<SeriesRecord>, StoreError> {
     return this.tracked ? this.store.series(this.runId) : Effect.succeed([])
@@ -183,10 +205,13 @@ export class RunSession {
     const numberedItems = items.map(number)
     const numbered = number(record)
     // What the end would wait for must not keep the step from being recorded.
+    const flight = this.flights.get(record.address)
+    if (flight !== undefined) submitted.push({ _tag: "FlightEnded", key: flight })
     const last = mayEnd && this.coming === undefined && record.address === record.step && record.status !== "failed" && this.isLast()
     if (last) submitted.push({ _tag: "AttemptEnded", attempt: this.attempt, status: "completed", endedAtMs: this.now(), error: null, failedStep: null })
     return Effect.map(this.submit(submitted), () => {
       this.completed = last
+      this.flights.delete(record.address)
       for (const one of numberedItems) this.history.add(one)
       this.history.add(numbered)
       return numbered

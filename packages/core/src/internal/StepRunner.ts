@@ -46,6 +46,9 @@ export class StepRunner {
   /** What this attempt came to already: the graph is walked again when an output turns out to be damaged. */
   private readonly resolved = new Map<AnyStep, { readonly inputs: ReadonlyMap<string, OutputRef>; readonly record: StepRecord }>()
 
+  /** Fingerprints of what drew from `random` before: then outcomes differ by seed and address, and nobody waits for another one's. */
+  private readonly drawing = new Set<string>()
+
   constructor(options: StepRunnerOptions) {
     this.options = options
     this.session = options.session
@@ -71,21 +74,31 @@ export class StepRunner {
         ? Effect.succeed(unit)
         : step.definition.kind === "map"
         ? this.runMap(unit)
-        : this.alone(unit, this.options.permits.withPermit(this.executor.execute(unit))))
+        : this.alone(unit, true, this.options.stopping))
     return Effect.map(done, (record) => {
       this.resolved.set(step, { inputs, record })
       return record
     })
   }
 
-  /** Executes what other runs of this process may want, too, once for all of them. */
-  private alone(unit: Unit, work: Effect.Effect<StepRecord, StepError, unknown>): Effect.Effect<StepRecord, StepError, unknown> {
+  /** Executes what other runs may want, too, once for all of them. */
+  private alone(unit: Unit, limited: boolean, stopping: () => boolean): Effect.Effect<StepRecord, StepError, unknown> {
     const { cache } = unit.step.definition
     const { kind } = unit.wanted.code
-    const { parent, rerun } = this.options
-    if (cache === undefined || rerun.has(unit.step.name) || parent?.without.has(unit.step.name) === true || (kind !== "explicit" && kind !== "deep")) return work
-    const taken = Effect.map(this.fromOtherRun(unit, { found: undefined, reasons: unit.reasons, mismatch: false }, cache), ({ record }) => record)
-    return this.options.flights.alone(`${unit.step.name}\n${unit.wanted.fingerprint}`, work, taken)
+    const { parent, permits, rerun } = this.options
+    const permitted = <A>(effect: Effect.Effect<A, StepError, unknown>): Effect.Effect<A, StepError, unknown> => (limited ? permits.withPermit(effect) : effect)
+    const work = Effect.suspend(() => (stopping() ? Effect.interrupt : this.executor.execute(unit)))
+    if (cache === undefined || rerun.has(unit.step.name) || parent?.without.has(unit.step.name) === true || (kind !== "explicit" && kind !== "deep")) return permitted(work)
+    const { fingerprint } = unit.wanted
+    return this.options.flights.alone({
+      key: () => (this.drawing.has(fingerprint) ? `${fingerprint} ${this.session.seed} ${unit.address}` : fingerprint),
+      address: unit.address,
+      session: this.session,
+      work,
+      permitted,
+      take: Effect.map(this.fromOtherRun(unit, { found: undefined, reasons: unit.reasons, mismatch: false }, cache), ({ record }) => record),
+      stopping
+    })
   }
 
   private ownOf(step: AnyStep): Effect.Effect<OwnComponents, StoreError | StepFailed<unknown>> {
@@ -217,7 +230,11 @@ export class StepRunner {
       }
       let items: ReadonlyArray<Element> | undefined
       for (const record of yield* session.store.lookup(step.name, wanted.fingerprint)) {
-        if (record.runId === session.runId || !Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) continue
+        if (!Fingerprint.answers(record, wanted.fingerprint, wanted.seed)) {
+          this.drawing.add(wanted.fingerprint)
+          continue
+        }
+        if (record.runId === session.runId) continue
         // An item's equals have the same fingerprint and, if they draw, other random numbers.
         if (record.seed !== null && record.address !== address) continue
         if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
@@ -273,11 +290,10 @@ export class StepRunner {
       let failure: StepError | undefined
       const one = Effect.fnUntraced(function*(this: StepRunner, item: Element): Effect.fn.Return<StepRecord, StepError, unknown> {
         const decided = yield* this.decide(step, item.address, item.components, inputs, item.item)
-        const execute = (unit: Unit) => Effect.suspend(() => failure === undefined ? this.executor.execute(unit) : Effect.interrupt)
         // A map with a limit of its own is bounded by that one; any other shares the run's.
         const record = "seq" in decided
           ? decided
-          : yield* this.alone(decided, definition.concurrency === undefined ? options.permits.withPermit(execute(decided)) : execute(decided))
+          : yield* this.alone(decided, definition.concurrency === undefined, () => failure !== undefined || options.stopping())
         this.executor.showActive(unit, begun, ++done, items.length)
         return record
       }).bind(this)

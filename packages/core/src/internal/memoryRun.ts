@@ -63,8 +63,8 @@ export const dropActive = (entry: MemoryRun): void => {
   for (const [address, active] of entry.active) if (!active.once) entry.active.delete(address)
 }
 
-/** Makes a change; kept blobs belong to the store. */
-export const apply = (entry: MemoryRun, change: Exclude<Change, { readonly _tag: "BlobKept" }>, revision: number): void => {
+/** Makes a change; kept blobs and flights belong to the store. */
+export const apply = (entry: MemoryRun, change: Exclude<Change, { readonly _tag: "BlobKept" | "FlightEnded" }>, revision: number): void => {
   const runId = entry.run.id
   switch (change._tag) {
     case "StepRecorded":

@@ -47,6 +47,7 @@ export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWr
         ? Effect.suspend(() => opened === undefined && !exists() ? Effect.fail(new RunNotFound({ runId: request.runId })) : writing((store) => store.claim(request)))
         : writing((store) => store.claim(request)),
     commit: (writer, changes) => writing((store) => store.commit(writer, changes)),
+    takeFlight: (writer, key, gone) => writing((store) => store.takeFlight(writer, key, gone)),
     exclusively: (effect) => writing((store) => store.exclusively(effect)),
     restore: (bundle, blobs) => writing((store) => store.restore(bundle, blobs)),
     // Without a run these change nothing.
@@ -71,6 +72,7 @@ export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWr
       return undefined
     },
     lookup: (step, fingerprint) => reading((store) => store.lookup(step, fingerprint)),
+    flight: (key) => reading((store) => store.flight(key)),
     changes: (cursor) => reading((store) => store.changes(cursor)),
     unreferenced: (digests) => reading((store) => store.unreferenced(digests))
   }

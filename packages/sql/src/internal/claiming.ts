@@ -84,6 +84,7 @@ export const take = (request: ClaimRequest, key: bigint, before: RunRecord, mono
       },
       { sql: "UPDATE attempts SET status = ? WHERE run = ? AND status = 'running'", params: [died ? "crashed" : "interrupted", key] },
       deleteUnfinished(key),
+      { sql: "DELETE FROM flights WHERE run = ?", params: [key] },
       ...inlineOutputs.begin(key),
       { sql: INSERT_ATTEMPT, params: [key, int(attempt), startedAtMs, json(request.environment)] },
       ...summaries.keepGit(key, request.environment)
@@ -94,6 +95,18 @@ export const take = (request: ClaimRequest, key: bigint, before: RunRecord, mono
 
 /** Gives a run back whose attempt did not end, if the token still holds. */
 export const release = (key: bigint, token: number): SqlUnit => fenced(key, token, letGo(key))
+
+/** Takes a flight for a run that is held, from nobody, from a claim that is over, or from that of the token `gone`. */
+export const takeFlight = (run: bigint, token: number, key: string, gone: number): SqlUnit => ({
+  guard: {
+    sql: `INSERT INTO flights (key, run, token) SELECT ?, run, token FROM held WHERE run = ? AND token = ?
+      ON CONFLICT (key) DO UPDATE SET run = excluded.run, token = excluded.token
+        WHERE flights.token = excluded.token OR flights.token = ? 
+          OR NOT EXISTS (SELECT 1 FROM held h WHERE h.run = flights.run AND h.token = flights.token)`,
+    params: [text(key), run, int(token), int(gone)]
+  },
+  statements: []
+})
 
 const BEAT = "UPDATE held SET heartbeat = heartbeat + 1, heartbeat_monotonic_ms = ? WHERE run = ? AND token = ?"
 

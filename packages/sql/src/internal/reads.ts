@@ -31,7 +31,7 @@ const withKey: rows.Reader<{ readonly run: RunRecord; readonly key: bigint }> = 
 
 type Reads = Pick<
   RunStoreService,
-  "run" | "runs" | "find" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "changes" | "unreferenced"
+  "run" | "runs" | "find" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "flight" | "changes" | "unreferenced"
 >
 
 /** How the store reads. */
@@ -166,6 +166,13 @@ export const make = (driver: SqlDriverService) => {
           WHERE s.cacheable = 1 AND s.step = ? AND s.fingerprint = ? AND s.status = 'completed' AND s.trusted = 0 AND s.decision <> 'restored'
           ORDER BY s.started_at_ms DESC, s.id DESC LIMIT 16`,
         [text(step), text(fingerprint)]
+      ),
+    flight: (key) =>
+      first(
+        "Who executes a step",
+        rows.run,
+        `SELECT ${rows.run.columns} FROM flights f JOIN held h ON h.run = f.run AND h.token = f.token JOIN runs r ON r.key = h.run WHERE f.key = ?`,
+        [text(key)]
       ),
     changes: (cursor) =>
       many(

@@ -245,6 +245,8 @@ const statementsOf = (
         : [...cutPoints(run, change.series, 0), summaries.seriesRemoved(run, change.series.address, change.series.generation, change.series.key)]
     case "GenerationCleared":
       return [...clearGeneration(run, change.address, change.generation), summaries.generationCleared(run, change.address, change.generation)]
+    case "FlightEnded":
+      return [{ sql: "DELETE FROM flights WHERE key = ? AND run = ?", params: [text(change.key), run] }]
     case "ArtifactNamed": {
       const { record } = change
       return [{
@@ -352,7 +354,7 @@ export const removeStatements = (run: bigint, facts: ReadonlyArray<string>): Rea
   ...inlineOutputs.forget(run),
   { sql: "DELETE FROM steps WHERE id >= ? AND id < ?", params: [stepId(run, 0), stepId(run + 1n, 0)] },
   { sql: "DELETE FROM chunks WHERE series IN (SELECT id FROM series WHERE run = ?)", params: [run] },
-  ...["metrics", "series", "artifacts", "checkpoints", "active", "attempts", "logs", "held"].map((table): SqlStatement => ({
+  ...["metrics", "series", "artifacts", "checkpoints", "active", "attempts", "logs", "flights", "held"].map((table): SqlStatement => ({
     sql: `DELETE FROM ${table} WHERE run = ?`,
     params: [run]
   })),
