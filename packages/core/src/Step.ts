@@ -287,13 +287,9 @@ const issuesOf = (name: string, given: Given): Array<string> => {
   if (/[[\]]/.test(name)) issues.push(`The step name "${name}" holds a bracket; brackets name the items of a map.`)
   for (const [key, input] of Object.entries(given.inputs ?? {})) {
     if (!isStep(input)) issues.push(`Input "${key}" of step "${name}" is not a step${input === undefined ? " (it is undefined: is it defined further down, or in a module that imports this one?)" : ""}.`)
+    if (given.kind === "map" && (key === "over" || key === "item")) issues.push(`Input "${key}" of step "${name}" needs another name: a map has its own.`)
   }
-  if (given.kind === "map") {
-    if (!isStep(given.over)) issues.push(`"over" of step "${name}" is not a step.`)
-    for (const key of ["over", "item"]) {
-      if (Object.hasOwn(given.inputs ?? {}, key)) issues.push(`An input of step "${name}" is called "${key}", which is what a map calls its own; call it something else.`)
-    }
-  }
+  if (given.kind === "map" && !isStep(given.over)) issues.push(`"over" of step "${name}" is not a step.`)
   if (typeof given.run !== "function") issues.push(`Step "${name}" has no run function.`)
   else if (given.version === undefined && !isReadable(given.run)) {
     issues.push(`The code of step "${name}" cannot be seen, because its function is native or bound; give the step a version.`)

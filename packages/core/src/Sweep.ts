@@ -165,7 +165,7 @@ export const plan = (
         for (const seed of seeds) {
           const runId = `${id}-${hasher.text(`${texts[i]}\n${seed}`).slice(0, 12)}`
           const same = runs.get(runId)
-          if (same !== undefined && !Equal.equals(same.params, params)) throw wrong(`params of different values cannot be told apart by their text, ${texts[i]}; sweep over an index or a name, and let a step make the value of it`)
+          if (same !== undefined && !Equal.equals(same.params, params)) throw wrong(`values that differ cannot be told apart by their text, ${texts[i]}; sweep over their names`)
           // The same params again are the same run.
           runs.set(runId, { id: runId, params, seed })
         }

@@ -198,3 +198,47 @@ it.effect("checkpoints that several executions of a step left in the parent are 
     yield* run(pipeline, { scale: 2 }, { runId: "whole" })
     expect(yield* ending("fork")).toEqual(yield* ending("whole"))
   }).pipe(Effect.provide(layer)))
+
+it.effect("an outcome is taken over with its manual checkpoints, which answer in a fork of the fork", () =>
+  Effect.gen(function*() {
+    const store = yield* RunStore
+    yield* run(make(), params, { runId: "parent" })
+    yield* fork(make(), "parent", { runId: "same" })
+    expect(yield* ending("same")).toEqual(yield* ending("parent"))
+    yield* store.remove("parent")
+    const ran: Array<string> = []
+    yield* fork(make(ran), "same", { runId: "longer", params: { epochs: 5 } })
+    expect(ran).toEqual(["epoch 3", "epoch 4", "evaluate"])
+    yield* run(make(), { ...params, epochs: 5 }, { runId: "whole" })
+    expect(yield* ending("longer")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("so are the items of a map", () =>
+  Effect.gen(function*() {
+    const ran: Array<string> = []
+    const list = Step.make("list", { version: "1", run: () => ["a", "b"] })
+    const each = Step.map("each", {
+      version: "1",
+      over: list,
+      params: { epochs: Schema.Int },
+      checkpointsIgnore: ["epochs"],
+      run: async ({ checkpoint, item, metrics, params, random }) => {
+        let { epoch, sum } = (await checkpoint.latest<{ epoch: number; sum: number }>("state")) ?? { epoch: 0, sum: 0 }
+        for (; epoch < params.epochs; epoch++) {
+          ran.push(`${item} ${epoch}`)
+          metrics.log({ sum: sum += random.int(0, 100) })
+          await checkpoint.save("state", { epoch: epoch + 1, sum })
+        }
+        return sum
+      }
+    })
+    const pipeline = Pipeline.make("p", { steps: [each] })
+    yield* run(pipeline, { epochs: 1 }, { runId: "parent" })
+    yield* fork(pipeline, "parent", { runId: "same" })
+    expect(yield* ending("same")).toEqual(yield* ending("parent"))
+    ran.length = 0
+    yield* fork(pipeline, "same", { runId: "longer", params: { epochs: 2 } })
+    expect(ran.sort()).toEqual(["a 1", "b 1"])
+    yield* run(pipeline, { epochs: 2 }, { runId: "whole" })
+    expect(yield* ending("longer")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))

@@ -66,7 +66,7 @@ it("names, options and goals that cannot be used are refused, all at once", () =
   expect(issuesOf(() => Step.map("m", { version: "1", over: Step.make("l", { version: "1", run: () => [1] }), concurrency: 0, run: () => 1 }))).toContain("concurrency of step")
   for (const own of ["over", "item"]) {
     const list = Step.make("l", { version: "1", run: () => [1] })
-    expect(issuesOf(() => Step.map("m", { version: "1", over: list, inputs: { [own]: a }, run: () => 1 }))).toContain(`is called "${own}"`)
+    expect(issuesOf(() => Step.map("m", { version: "1", over: list, inputs: { [own]: a }, run: () => 1 }))).toContain(`Input "${own}" of step "m" needs another name`)
   }
   expect(issuesOf(() => Pipeline.make("p", { steps: [a], goals: { loss: "lower" as never } }))).toContain("goal of metric \"loss\"")
   for (const timeout of [-1, Number.NaN, "soon" as never]) expect(issuesOf(() => Step.make("t", { version: "1", timeout, run: () => 1 }))).toContain("timeout of step \"t\"")

@@ -1,8 +1,8 @@
 import { Effect } from "effect"
-import type { ArtifactRecord, CheckpointRecord, OutputRef, SeriesRecord } from "../RunRecord.ts"
+import type { CheckpointRecord } from "../RunRecord.ts"
 import type { Change, RunStoreService } from "../RunStore.ts"
 import type { StoreError } from "../UniflowError.ts"
-import { copySeries, keepAgain } from "./copyFrom.ts"
+import { copyCheckpoints, copyTracked, isOf } from "./copyFrom.ts"
 import { History } from "./History.ts"
 import type { RunSession } from "./RunSession.ts"
 
@@ -41,21 +41,13 @@ export class Parent {
       if (newest === undefined || answering(yield* store.checkpoints(session.runId, address)).length > 0) return false
       const generation = session.history.next(address)
       const changes: Array<Change> = [{ _tag: "GenerationCleared", address, generation }]
-      const isOfIt = (one: SeriesRecord | ArtifactRecord): boolean => one.address === address && one.generation === newest.generation
-      for (const one of (yield* store.series(this.runId)).filter(isOfIt)) changes.push(...(yield* copySeries(session, one, address, generation)))
-      for (const one of (yield* store.artifacts(this.runId)).filter(isOfIt)) {
-        const ref: OutputRef = { digest: one.digest, sizeBytes: one.sizeBytes, codec: one.codec ?? "", mediaType: one.mediaType }
-        if (one.createdAtMs > newest.savedAtMs || !(yield* keepAgain(session, ref, changes))) continue
-        changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, generation, attempt: session.attempt } })
-      }
-      for (const one of saved) {
-        // Those of an earlier generation from which the newest went on: its points begin with theirs.
-        if (one.generation !== newest.generation && !(newest.position.versions[one.name]! >= one.version)) continue
-        if (!(yield* keepAgain(session, one.output, changes))) continue
-        changes.push({ _tag: "CheckpointSaved", record: { ...one, runId: session.runId, generation, attempt: session.attempt }, keep: saved.length })
-      }
-      yield* session.submit(changes)
-      session.mayHaveCheckpoints = true
+      const isOfIt = isOf(newest)
+      const series = (yield* store.series(this.runId)).filter(isOfIt)
+      const artifacts = (yield* store.artifacts(this.runId)).filter((one) => isOfIt(one) && one.createdAtMs <= newest.savedAtMs)
+      yield* copyTracked(session, series, artifacts, address, generation, changes)
+      // Those of an earlier generation are such from which the newest went on: its points begin with theirs.
+      const lineage = saved.filter((one) => one.generation === newest.generation || newest.position.versions[one.name]! >= one.version)
+      yield* session.submit([...changes, ...(yield* copyCheckpoints(session, lineage, address, generation))])
       return true
     })
   }

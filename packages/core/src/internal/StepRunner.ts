@@ -197,23 +197,17 @@ export class StepRunner {
   /** What the parent of a fork has for the step; else other runs, where they may be asked; else why it is executed. */
   private fromParent(unit: Undecided, parent: Parent, found: Match): Effect.Effect<StepRecord | Unit, StepError> {
     return Effect.gen({ self: this }, function*() {
-      const { address, components, step, wanted } = unit
+      const { address, step, wanted } = unit
       const { session } = this
       if (parent.without.has(step.name)) return { ...unit, reasons: [{ component: "fork", note: "asked to execute from here" }] }
       const outcomes = (yield* parent.history).of(address)
       const answer = yield* match(outcomes, wanted, session.objects, { mode: "auto", rerun: false, interrupted: false })
       if (answer.found !== undefined) {
-        const isMap = step.definition.kind === "map" && unit.item === undefined
-        const items = isMap ? yield* this.elements(unit) : []
+        const items = yield* this.elements(unit)
+        const made = yield* Effect.catchTag(itemRefs(session.objects, step.name, answer.found.output!), "CorruptArtifact", () => Effect.succeed([]))
         // No other run reuses failures that a map collected; its other items are taken one by one.
-        const made = isMap ? yield* Effect.catchTag(itemRefs(session.objects, step.name, answer.found.output!), "CorruptArtifact", () => Effect.succeed([])) : []
-        const isFull = made.length === items.length
-        const copied = isFull ? yield* copyFrom(session, answer.found, address, items) : undefined
-        if (copied !== undefined) {
-          const outcome = cachedFrom(session, answer.found, address, [], "fork")
-          const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items, false)
-          if (yield* isWhole(session, copied)) return stored
-        }
+        const stored = made.length === items.length && (yield* this.take(unit, answer.found, items, [], step.definition.checkpointsIgnore))
+        if (stored) return stored
       }
       const { cache } = step.definition
       const cached = cache === undefined ? undefined : yield* this.fromOtherRun(unit, found, cache)
@@ -221,9 +215,22 @@ export class StepRunner {
     })
   }
 
+  /** Records an outcome of another run as one of this run; undefined where bytes of it are missing, false where they were collected meanwhile. `ignored` as in `copyFrom`. */
+  private take(unit: Undecided, record: StepRecord, items: ReadonlyArray<Element>, reasons: ReadonlyArray<Reason>, ignored?: ReadonlyArray<string>): Effect.Effect<StepRecord | false | undefined, StoreError> {
+    return Effect.gen({ self: this }, function*() {
+      const { session } = this
+      const { address, components } = unit
+      const copied = yield* copyFrom(session, record, address, items, ignored)
+      if (copied === undefined) return undefined
+      const outcome = cachedFrom(session, record, address, reasons, ignored && "fork")
+      const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items, false)
+      return (yield* isWhole(session, copied)) && stored
+    })
+  }
+
   private fromOtherRun(unit: Undecided, found: Match, cache: NonNullable<AnyStep["definition"]["cache"]>): Effect.Effect<{ readonly record: StepRecord | undefined; readonly reasons: ReadonlyArray<Reason> }, StepError> {
     return Effect.gen({ self: this }, function*() {
-      const { step, wanted, address, components } = unit
+      const { step, wanted, address } = unit
       const { session } = this
       if (wanted.code.kind === "shallow" || wanted.code.kind === "unknown") {
         return { record: undefined, reasons: [{ component: "cache", note: `other runs were not asked: the code of the step is not fully seen${wanted.code.kind === "shallow" && wanted.code.why !== undefined ? ` (${wanted.code.why})` : ""}; give it a version` }] }
@@ -239,20 +246,20 @@ export class StepRunner {
         if (record.seed !== null && record.address !== address) continue
         if (session.now() - (record.startedAtMs + record.durationMs) > cache.maxAgeMs) continue
         if (session.objects.unusable.has(record.output!.digest)) continue
-        const copied = yield* copyFrom(session, record, address, items ?? (items = step.definition.kind === "map" && unit.item === undefined ? yield* this.elements(unit) : []))
-        if (copied === undefined) continue
-        const outcome = cachedFrom(session, record, address, found.reasons.filter((reason) => reason.component !== "first"))
-        const stored = yield* session.record({ ...outcome, components }, copied.changes, copied.items, false)
-        if (yield* isWhole(session, copied)) return { record: stored, reasons: [] }
-        return { record: undefined, reasons: [{ component: "artifact", note: `bytes of run ${record.runId} were collected while they were taken from it` }] }
+        const stored = yield* this.take(unit, record, items ??= yield* this.elements(unit), found.reasons.filter((reason) => reason.component !== "first"))
+        if (stored === undefined) continue
+        return stored
+          ? { record: stored, reasons: [] }
+          : { record: undefined, reasons: [{ component: "artifact", note: `bytes of run ${record.runId} were collected meanwhile` }] }
       }
       return { record: undefined, reasons: [] }
     })
   }
 
-  /** What a map goes over. Elements are told apart by what is saved of them, before the schema of the step that made them. */
-  private elements({ step, components, inputs }: Undecided): Effect.Effect<ReadonlyArray<Element>, StepError> {
+  /** What a map goes over; nothing for any other. Elements are told apart by what is saved of them, before the schema of the step that made them. */
+  private elements({ step, components, inputs, item }: Undecided): Effect.Effect<ReadonlyArray<Element>, StepError> {
     return Effect.gen({ self: this }, function*() {
+      if (step.definition.kind === "step" || item !== undefined) return []
       const { objects } = this.session
       const over = step.definition.over!
       const ref = inputs.get("over")!

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Reason } from "../Decision.ts"
 import * as Fingerprint from "../Fingerprint.ts"
-import type { FingerprintComponents, OutputRef, SeriesRecord, StepRecord } from "../RunRecord.ts"
+import type { ArtifactRecord, CheckpointRecord, FingerprintComponents, OutputRef, SeriesRecord, StepRecord } from "../RunRecord.ts"
 import { type Change, INLINE_BYTES } from "../RunStore.ts"
 import type { StoreError } from "../UniflowError.ts"
 import { isGeneration } from "./History.ts"
@@ -26,13 +26,15 @@ export const isWhole = (session: RunSession, { outside }: Copied): Effect.Effect
 
 /**
  * What has to be recorded so that an outcome of another run stands complete in this one: bytes kept in the run
- * store, metric points, artifacts, and for a map the outcomes of its items. Undefined when bytes are missing.
+ * store, metric points, artifacts, and for a map the outcomes of its items; for a fork (`ignored` are the params that do
+ * not count for them) manual checkpoints, too. Undefined when bytes are missing.
  */
 export const copyFrom = Effect.fnUntraced(function*(
   session: RunSession,
   record: StepRecord,
   address: string,
-  elements: ReadonlyArray<{ readonly address: string; readonly components: FingerprintComponents }>
+  elements: ReadonlyArray<{ readonly address: string; readonly components: FingerprintComponents }>,
+  ignored?: ReadonlyArray<string>
 ): Effect.fn.Return<Copied | undefined, StoreError> {
   const { store } = session
   const changes: Array<Change> = []
@@ -40,20 +42,18 @@ export const copyFrom = Effect.fnUntraced(function*(
   const items = record.address === record.step && elements.length > 0 ? itemsOf(yield* store.steps(record.runId), session, record.step, elements) : []
   const series = yield* store.series(record.runId)
   const artifacts = yield* store.artifacts(record.runId)
+  const checkpoints = ignored === undefined ? [] : yield* store.checkpoints(record.runId)
   for (const from of [record, ...items]) {
     const to = from === record ? address : from.address
     const generation = session.history.next(to)
     // An execution that was interrupted may have left something there.
     if (session.attempt > 1) changes.push({ _tag: "GenerationCleared", address: to, generation })
     if (!(yield* keepAgain(session, from.output, changes, outside))) return undefined
-    for (const one of series.filter((it) => it.address === from.address && it.generation === from.generation)) {
-      changes.push(...(yield* copySeries(session, one, to, generation)))
-    }
-    for (const one of artifacts.filter((it) => it.address === from.address && it.generation === from.generation)) {
-      const ref = { digest: one.digest, sizeBytes: one.sizeBytes, codec: one.codec ?? "", mediaType: one.mediaType }
-      if (!(yield* keepAgain(session, ref, changes, outside))) return undefined
-      changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, address: to, generation, attempt: session.attempt } })
-    }
+    const isOfIt = isOf(from)
+    if (!(yield* copyTracked(session, series.filter(isOfIt), artifacts.filter(isOfIt), to, generation, changes, outside))) return undefined
+    const fingerprint = ignored && Fingerprint.checkpointHash(session.hasher, record.step, from.components!, ignored)
+    const saved = checkpoints.filter((it) => it.address === from.address && it.generation <= from.generation && it.fingerprint === fingerprint)
+    changes.push(...(yield* copyCheckpoints(session, saved, to, generation)))
   }
   const outcomes = items.map((item): Outcome => cachedFrom(session, item, item.address, []))
   return { changes, items: outcomes, outside }
@@ -93,9 +93,9 @@ const itemsOf = (
 }
 
 /** Keeps bytes of another run for this one, too; false where they are missing or damaged. */
-export const keepAgain = Effect.fnUntraced(function*(
+const keepAgain = Effect.fnUntraced(function*(
   session: RunSession,
-  ref: OutputRef | null,
+  ref: Stored | null,
   changes: Array<Change>,
   outside: Array<Stored> = []
 ): Effect.fn.Return<boolean, StoreError> {
@@ -110,13 +110,45 @@ export const keepAgain = Effect.fnUntraced(function*(
   return true
 })
 
-/** The points of a series, as those of an execution of this run. */
-export const copySeries = Effect.fnUntraced(function*(
+/** Whether something was tracked by the execution that an outcome or a checkpoint is of. */
+export const isOf = ({ address, generation }: SeriesRecord | StepRecord | CheckpointRecord) => (one: SeriesRecord | ArtifactRecord): boolean =>
+  one.address === address && one.generation === generation
+
+/** Points and artifacts, as those of an execution of this run; false where bytes of an artifact are missing, which is left out. */
+export const copyTracked = Effect.fnUntraced(function*(
   session: RunSession,
-  series: SeriesRecord,
+  series: ReadonlyArray<SeriesRecord>,
+  artifacts: ReadonlyArray<ArtifactRecord>,
+  address: string,
+  generation: number,
+  changes: Array<Change>,
+  outside?: Array<Stored>
+): Effect.fn.Return<boolean, StoreError> {
+  for (const one of series) {
+    const chunks = yield* session.store.chunks(one)
+    changes.push({ _tag: "PointsWritten", series: { address, generation, key: one.key }, chunks, summary: one.summary })
+  }
+  let isWhole = true
+  for (const one of artifacts) {
+    if (yield* keepAgain(session, one, changes, outside)) {
+      changes.push({ _tag: "ArtifactNamed", record: { ...one, runId: session.runId, address, generation, attempt: session.attempt } })
+    } else isWhole = false
+  }
+  return isWhole
+})
+
+/** Manual checkpoints of another run, as those that an execution of this one has saved; without those whose bytes are missing. */
+export const copyCheckpoints = Effect.fnUntraced(function*(
+  session: RunSession,
+  saved: ReadonlyArray<CheckpointRecord>,
   address: string,
   generation: number
 ): Effect.fn.Return<ReadonlyArray<Change>, StoreError> {
-  const chunks = yield* session.store.chunks(series)
-  return [{ _tag: "PointsWritten", series: { address, generation, key: series.key }, chunks, summary: series.summary }]
+  const changes: Array<Change> = []
+  for (const one of saved) {
+    if (!(yield* keepAgain(session, one.output, changes))) continue
+    changes.push({ _tag: "CheckpointSaved", record: { ...one, runId: session.runId, address, generation, attempt: session.attempt }, keep: saved.length })
+    session.mayHaveCheckpoints = true
+  }
+  return changes
 })

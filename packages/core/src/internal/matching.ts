@@ -76,7 +76,7 @@ const search = Effect.fnUntraced(function*(
   const newest = outcomes.at(-1)
   const reasons: Array<Reason> = []
   if (wanted.code.kind === "unknown") reasons.push({ component: "code", note: wanted.code.why })
-  else if (saved !== undefined) reasons.push(...(yield* differences(saved, wanted, objects)), ...(saved.trusted ? [{ component: "trusted", note: "it is made of what was reused by name" }] : []))
+  else if (saved !== undefined) reasons.push(...(yield* differences(saved, wanted, objects)), ...(saved.trusted ? [{ component: "trusted" }] : []))
   if (newest?.status === "failed") reasons.push({ component: "failed", ...(newest.error === null ? {} : { note: newest.error.message.split("\n")[0]! }) })
   else if (options.interrupted) reasons.push({ component: "interrupted" })
   else if (newest === undefined) reasons.push({ component: "first" })
