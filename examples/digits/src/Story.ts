@@ -19,7 +19,7 @@ export const say = (text = ""): void => console.log(text)
 export const chapter = (title: string): void => say(`\n${styled("bold", title)}`)
 
 /** A command as one would type it. */
-export const typed = (words: ReadonlyArray<string>): void => say(`\n  ${styled("cyan", `$ uniflow ${words.join(" ")}`)}`)
+export const typed = (words: ReadonlyArray<string>): void => say(`\n  ${styled("cyan", `$ uniflow ${words.map((word) => (/[\s'"]/.test(word) ? JSON.stringify(word) : word)).join(" ")}`)}`)
 
 /** A line that a command printed. */
 export const printed = (line: string): void => say(line === "" ? "" : `    ${line}`)

@@ -1,6 +1,7 @@
 /**
  * Shows, with the real command and real digits: a run that is killed and resumed, that it ends as one that nobody
- * killed, and a second run that takes over what the first one loaded. Ends with an error when a claim does not hold.
+ * killed, a second run that takes over what the first one loaded, and which of two learning rates is better by more than
+ * chance. Ends with an error when a claim does not hold.
  */
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
@@ -125,6 +126,18 @@ const story = async (uniflow: Uniflow.Uniflow, apart: Uniflow.Uniflow): Promise<
 
   chapter("5. Which one was better?")
   await run(["experiment", "compare", "killed", "slower"])
+
+  chapter("6. And is it real? Both rates again, under five seeds each")
+  await run(["sweep", "digits", "--grid", "learningRate=0.01,0.03", "-p", "epochs=2", "--repeats", "5", "--id", "rates"])
+  await run(["experiment", "compare", "--where", "tags.sweep = 'rates'", "--group-by", "params.learningRate"])
+  const { metrics } = await uniflow.compareGroups({ where: "tags.sweep = 'rates'", groupBy: "params.learningRate" })
+  const [accuracy, loss] = ["accuracy", "loss"].map((name) => metrics.find((metric) => metric.name === name)?.groups[1]?.against?.judgement)
+  claim("after two epochs the higher rate's loss is worse by more than chance", loss?.verdict === "worse", () => `it is ${loss?.verdict}`)
+  claim(
+    "its accuracy may be chance, and it says how many repeats would tell",
+    accuracy?.verdict === "inconclusive" && (accuracy.repeatsNeeded ?? 0) > 5,
+    () => `it is ${accuracy?.verdict}, with ${accuracy?.repeatsNeeded} repeats needed`
+  )
 }
 
 /** What to try next, each of it tried. */

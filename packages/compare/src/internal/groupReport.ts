@@ -32,14 +32,19 @@ export interface GroupReport {
   readonly notes: ReadonlyArray<string>
 }
 
-/** As many significant digits as it takes to show a value to two digits of its spread. */
-const digitsFor = (value: number, sd: number | undefined): number => {
-  if (sd === undefined || sd === 0 || value === 0 || !Number.isFinite(sd) || !Number.isFinite(value)) return 5
-  return Math.min(8, Math.max(2, Math.floor(Math.log10(Math.abs(value))) - Math.floor(Math.log10(sd)) + 2))
+/** A value to the second digit of its spread, as the values beside it are: `0.910` for a standard deviation of 0.016. */
+const toSpread = (value: number, sd: number | undefined): string => {
+  if (sd === undefined || sd === 0 || !Number.isFinite(sd)) return formatNumber(value)
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(sd)))
+  const size = Math.abs(value)
+  if (decimals > 8 || size >= 1e15) return formatNumber(value)
+  const [whole = "", fraction] = size.toFixed(decimals).split(".")
+  const grouped = formatNumber(Number(whole))
+  return `${value < 0 ? "-" : ""}${fraction === undefined ? grouped : `${grouped}.${fraction}`}`
 }
 
 /** p as people write it: never as 0. */
-export const formatP = (p: number): string => (p < 0.0001 ? "<0.0001" : p >= 0.995 ? "1" : formatNumber(p, p < 0.1 ? 2 : 2))
+export const formatP = (p: number): string => (p < 0.0001 ? "<0.0001" : p >= 0.995 ? "1" : formatNumber(p, 2))
 
 const verdictText = ({ because, repeatsNeeded, verdict }: Judgement, { pairs }: GroupDifference, n: number): string => {
   if (because === undefined) return verdict
@@ -54,7 +59,7 @@ const toneOf = (judgement: Judgement | undefined): Tone | undefined =>
 const rowOf = (name: string, group: string, figures: GroupFigures, smallest: number): GroupRow => {
   const { against, interval, mean, missing, n, notFinite, sd, values } = figures
   const isTime = name === DURATION
-  const value = (one: number): string => (isTime ? formatDuration(one) : formatNumber(one, digitsFor(one, sd)))
+  const value = (one: number): string => (isTime ? formatDuration(one) : toSpread(one, sd))
   const change = (one: number): string => (isTime ? formatDurationDelta(one) : formatDelta(one, 3))
   const range = (one: Interval | undefined, show: (bound: number) => string): string => (one === undefined ? MISSING : `${show(one.low)} to ${show(one.high)}`)
   const left = [notFinite > 0 ? `${notFinite} NaN` : "", missing > 0 ? `${missing} none` : ""].filter((text) => text !== "")
