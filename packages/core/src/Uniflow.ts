@@ -50,6 +50,9 @@ type OneRunOptions = Omit<RunOptions, "cancel" | "onStart"> & {
 /** Options of a run; `params` may be left out where every param may. */
 export type StartOptions<P extends Pipeline.Any> = OneRunOptions & ({} extends Pipeline.Params<P> ? { readonly params?: Pipeline.Params<P> } : { readonly params: Pipeline.Params<P> })
 
+/** Options of a fork; params that are not given are the parent's. */
+export type ForkStartOptions<P extends Pipeline.Any> = OneRunOptions & Pick<ForkOptions<P>, "params" | "from">
+
 type StartArguments<P extends Pipeline.Any> = {} extends Pipeline.Params<P> ? [options?: StartOptions<P>] : [options: StartOptions<P>]
 
 /** A run that was begun. */
@@ -126,7 +129,7 @@ export interface Uniflow<in S = never> extends AsyncDisposable {
   fork<P extends Pipeline.Any>(
     pipeline: P & Runnable<P, S>,
     parent: string,
-    options?: OneRunOptions & Pick<ForkOptions<P>, "params" | "from">
+    options?: ForkStartOptions<P>
   ): Promise<RunResult<P>>
   /**
    * Runs a pipeline many times: over a grid of params, values drawn at random or a list, each under one or several seeds. What

@@ -4,11 +4,29 @@
  * The Promise face of `@uniflow/core` on a folder of this machine, with comparison.
  */
 import { compareGroups, type Comparison, compareRuns, type GroupComparison, type GroupOptions } from "@uniflow/compare"
-import type { Pipeline, Uniflow as CoreUniflow } from "@uniflow/core"
+import type { Pipeline, RunResult, Uniflow as CoreUniflow } from "@uniflow/core"
 import { NodeUniflow } from "@uniflow/node"
+
+/** What a fork gives: the result of its run, and how it compares with the run that it was made from. */
+export interface ForkResult<P extends Pipeline.Any = Pipeline.Any> extends RunResult<P> {
+  /** The run that it was made from. */
+  readonly parent: string
+  /** Compares it with its parent, which comes first; read when it is asked for. Rejects with `RunNotFound` where the parent was deleted meanwhile. */
+  comparison(): Promise<Comparison>
+}
 
 /** Everything that UniFlow does, as Promises; `S` are the services that steps may require. */
 export interface Uniflow<in S = never> extends CoreUniflow.Uniflow<S> {
+  /**
+   * Makes a new run from another one, its parent: with its params (those in `params` aside), seed and experiment, and every checkpoint of it that
+   * still answers; from the step `from` on everything is executed. Named by `runId`, else by a new id; `result.id` says which, and
+   * `result.comparison()` what came of the difference.
+   */
+  fork<P extends Pipeline.Any>(
+    pipeline: P & CoreUniflow.Runnable<P, S>,
+    parent: string,
+    options?: CoreUniflow.ForkStartOptions<P>
+  ): Promise<ForkResult<P>>
   /** Compares runs with the first of them; printing the result gives a table. */
   compareRuns(runIds: ReadonlyArray<string>): Promise<Comparison>
   /**
@@ -19,13 +37,18 @@ export interface Uniflow<in S = never> extends CoreUniflow.Uniflow<S> {
   compareGroups<P extends Pipeline.Any = Pipeline.Any>(options: GroupOptions<P>): Promise<GroupComparison>
 }
 
-const withComparison = <S>(uniflow: CoreUniflow.Uniflow<S>): Uniflow<S> =>
-  "compareRuns" in uniflow
-    ? uniflow as Uniflow<S>
-    : Object.assign(uniflow, {
-      compareRuns: (runIds: ReadonlyArray<string>) => uniflow.runPromise(compareRuns(runIds)),
-      compareGroups: <P extends Pipeline.Any>(options: GroupOptions<P>) => uniflow.runPromise(compareGroups(options))
-    })
+const withComparison = <S>(uniflow: CoreUniflow.Uniflow<S>): Uniflow<S> => {
+  if ("compareRuns" in uniflow) return uniflow as Uniflow<S>
+  const { fork } = uniflow
+  return Object.assign(uniflow, {
+    fork: async <P extends Pipeline.Any>(pipeline: P & CoreUniflow.Runnable<P, S>, parent: string, options?: CoreUniflow.ForkStartOptions<P>): Promise<ForkResult<P>> => {
+      const result = await fork(pipeline, parent, options)
+      return Object.assign(result, { parent, comparison: () => uniflow.runPromise(compareRuns([parent, result.id])) })
+    },
+    compareRuns: (runIds: ReadonlyArray<string>) => uniflow.runPromise(compareRuns(runIds)),
+    compareGroups: <P extends Pipeline.Any>(options: GroupOptions<P>) => uniflow.runPromise(compareGroups(options))
+  })
+}
 
 /**
  * Opens UniFlow on `.uniflow/` of the workspace, or on another folder. Close it at the end (`close`, or `await using`).

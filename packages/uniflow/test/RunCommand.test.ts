@@ -68,7 +68,7 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     })
   })
 
-  it("fork makes a new run from another one, takes over what answers, and points to the comparison", async () => {
+  it("fork makes a new run from another one, takes over what answers, and says what differs", async () => {
     project.write("go", "")
     expect((await project.run("run", "digits", "--run-id", "a", "--param", "learningRate=0.5", "-q")).code).toBe(0)
     const forked = await project.run("fork", "a", "--run-id", "b", "--param", "learningRate=0.25")
@@ -76,12 +76,15 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     expect(forked.code).toBe(0)
     expect(forked.stdout).toMatch(/ {2}1 cached · 2 executed/)
     expect(forked.stdout).toMatch(/uniflow experiment compare a b +against the run that it was forked from/)
+    expect(forked.stdout).toMatch(/^ {2}Against a, its parent\n {4}learningRate +0\.5 +0\.25\n {4}accuracy +0\.5 +0\.75 +\+50% +better\n {4}loss +0\.1 +0\.05 +-50% +better\n$/m)
     expect(loads()).toBe(1)
     const explained = await project.run("explain", "b")
     expect(explained.stdout).toContain("taken over from run a")
     expect(explained.stdout).toContain("param learningRate: 0.5 -> 0.25")
     const again = await project.run("fork", "a", "--from", "load", "--json")
-    expect(jsonLines(again.stdout).at(-1)).toMatchObject({ _tag: "Result", counts: { executed: 3 } })
+    const { comparison, ...result } = jsonLines(again.stdout).at(-1)!
+    expect(result).toMatchObject({ _tag: "Result", counts: { executed: 3 }, parent: "a" })
+    expect(comparison).toMatchObject({ runs: [{ id: "a" }, { id: result["runId"] }], params: [], metrics: [] })
     expect(loads()).toBe(2)
     expect(await project.run("fork", "nobody")).toMatchObject({ code: 4, stdout: "" })
     expect((await project.run("fork", "a", "--from", "laod")).stderr).toMatch(/^error: .*laod.*load/)

@@ -2,8 +2,9 @@
  * What a run ends with on paper: what was restored, cached, executed and skipped, the time that saved, the last metrics,
  * and where to look next, as commands that can be copied.
  */
-import { escapeControls, formatCount, formatDuration, formatNumber, paint, type Tone } from "@uniflow/compare"
+import { type Comparison, escapeControls, formatCount, formatDuration, formatNumber, paint, type Tone } from "@uniflow/compare"
 import type { RunStatus, RunView } from "@uniflow/core"
+import { renderAgainstParent } from "./AgainstParent.ts"
 import { lookOfStatus } from "./Look.ts"
 import { errorLines, isOwn, rootOf } from "./StoredErrorText.ts"
 
@@ -14,6 +15,8 @@ export interface Receipt {
   readonly durationMs: number
   /** Steps of the pipeline, where it is known. */
   readonly stepCount: number | undefined
+  /** Of a fork with its parent. */
+  readonly comparison: Comparison | undefined
   /** A completed run of the same pipeline to compare with. */
   readonly compareWith: string | undefined
   readonly warnings: ReadonlyArray<string>
@@ -99,6 +102,7 @@ export const renderReceipt = (receipt: Receipt, options: { readonly color: boole
     }
     if (metrics.length > MAX_METRICS) lines.push(tone(`  … and ${formatCount(metrics.length - MAX_METRICS, "more metric")}`, "faint"))
   }
+  if (receipt.comparison !== undefined) lines.push("", renderAgainstParent(receipt.comparison, options))
   for (const warning of warnings) lines.push("", `  ${tone("warning:", "warning")} ${escapeControls(warning)}`)
   const commands = nextCommands(receipt)
   const width = Math.max(...commands.map(([command]) => command.length))

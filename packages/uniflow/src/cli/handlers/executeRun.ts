@@ -1,4 +1,5 @@
 /** Runs a pipeline, or resumes a run, and shows it: what `uniflow run` and `uniflow resume` share. */
+import type { Comparison } from "@uniflow/compare"
 import { type Pipeline, type RunResult, RunStore, type RunView, type StepRecord, type StoredError } from "@uniflow/core"
 import { Effect } from "effect"
 import type { AnyUniflow, Context } from "../Context.ts"
@@ -30,6 +31,13 @@ const historyOf = (uniflow: AnyUniflow) => (runId: string): Promise<ReadonlyArra
 /** The newest completed run of the pipeline besides this one. */
 const runBefore = async (uniflow: AnyUniflow, view: RunView.RunView): Promise<string | undefined> =>
   (await uniflow.runs.find({ pipeline: view.pipeline, status: ["completed"], limit: 2 }).toArray()).find(({ id }) => id !== view.id)?.id
+
+/** What differs between a fork and its parent; undefined where that one was deleted. */
+const withParent = (uniflow: AnyUniflow, parent: string, id: string): Promise<Comparison | undefined> =>
+  uniflow.compareRuns([parent, id]).catch((error: unknown) => {
+    if (describeFailure(error).code === "RunNotFound") return undefined
+    throw error
+  })
 
 /** Runs it to its end, whatever that is, and tells about it. */
 export const executeRun = async (context: Context, uniflow: AnyUniflow, pipeline: Pipeline.Any, begin: Begin): Promise<ExitCode> => {
@@ -98,6 +106,7 @@ const tell = async (context: Context, uniflow: AnyUniflow, view: RunView.RunView
   const { output } = context
   const { id } = view
   const savedMs = await timeSavedMs(await uniflow.runs.snapshot(id), historyOf(uniflow))
+  const comparison = view.status === "completed" && view.parent !== null ? await withParent(uniflow, view.parent, id) : undefined
   if (output.json) {
     return output.jsonLine({
       _tag: "Result",
@@ -113,6 +122,7 @@ const tell = async (context: Context, uniflow: AnyUniflow, view: RunView.RunView
       metrics: view.metrics,
       decisions: Object.fromEntries(view.steps.map(({ decision, name, reasons, status }) => [name, { decision, status, reasons }])),
       warnings: ended.result?.warnings ?? [],
+      ...(comparison === undefined ? {} : { parent: view.parent, comparison: comparison.differing() }),
       ...(ended.error === undefined ? {} : { error: { code: describeFailure(ended.error).code, message: describeFailure(ended.error).message } })
     })
   }
@@ -123,7 +133,8 @@ const tell = async (context: Context, uniflow: AnyUniflow, view: RunView.RunView
     savedMs,
     durationMs: ended.durationMs,
     stepCount: ended.pipeline.steps.length,
-    compareWith: view.parent ?? await runBefore(uniflow, view),
+    comparison,
+    compareWith: view.parent === null ? await runBefore(uniflow, view) : comparison?.runs[0]?.id,
     warnings: ended.result?.warnings ?? []
   }, { color: output.color, columns: output.columns }))
 }

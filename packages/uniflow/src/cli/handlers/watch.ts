@@ -44,7 +44,7 @@ export const watch: Handler<WatchInput> = async ({ runId }, context) => {
     else if (output.quiet) output.line(status)
     else {
       output.line()
-      output.line(renderReceipt({ view: { ...view, status }, savedMs: 0, durationMs, stepCount: undefined, compareWith: undefined, warnings: [] }, { color: output.color, columns: output.columns }))
+      output.line(renderReceipt({ view: { ...view, status }, savedMs: 0, durationMs, stepCount: undefined, comparison: undefined, compareWith: undefined, warnings: [] }, { color: output.color, columns: output.columns }))
     }
     return code
   }, nothingRecorded(runId))
