@@ -7,11 +7,9 @@ import type { StepClock } from "../StepClock.ts"
 import type { Checkpoints, StepArtifacts, StepContext, StepLog, StepMetrics } from "../StepContext.ts"
 import { Tracker } from "../Tracker.ts"
 import { InvalidInput } from "../UniflowError.ts"
+import type { EffectBridge } from "./EffectBridge.ts"
 import type { RunSession } from "./RunSession.ts"
 import type { StepExecution } from "./StepExecution.ts"
-
-/** Runs an Effect for a step's function, as a Promise. */
-export type Bridge = <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
 
 /** The signal of an execution; made when somebody wants it. */
 export class StepSignal {
@@ -36,7 +34,7 @@ interface Parts {
   readonly session: RunSession
   readonly execution: StepExecution
   readonly signal: StepSignal
-  readonly bridge: Bridge
+  readonly bridge: EffectBridge
   readonly inputs: Record<string, unknown>
   readonly params: Record<string, unknown>
   readonly address: string
@@ -100,7 +98,7 @@ export class ExecutionContext implements StepContext {
   /** Once the run is over nothing is left that could run an Effect. */
   #promise<A, E>(what: string, effect: Effect.Effect<A, E>): Promise<A> {
     const { bridge, execution } = this.#parts
-    return execution.isClosed ? Promise.reject(execution.ended(what)) : bridge(effect)
+    return execution.isClosed ? Promise.reject(execution.ended(what)) : bridge.run(effect)
   }
 
   get metrics(): StepMetrics {

@@ -143,12 +143,14 @@ export class RunSession {
 
   /**
    * Does the run's work until another process has taken the run, or somebody asked it to stop. Where that was before,
-   * nothing is begun.
+   * nothing is begun. Meanwhile what is tracked is recorded.
    */
   untilStopped<A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreError | RunInterrupted, R> {
     return Effect.suspend(() => {
       if (this.ended !== undefined) return Effect.fail(this.ended)
-      return Effect.flatMap(Effect.forkChild(work), (fiber) => {
+      // A child of the work: it ends with it.
+      const kept = Effect.andThen(Effect.forkChild(this.keepUp, { startImmediately: true }), work)
+      return Effect.flatMap(Effect.forkChild(kept, { startImmediately: true }), (fiber) => {
         this.interrupt = () => fiber.interruptUnsafe()
         // What came while it began.
         if (this.ended !== undefined) this.interrupt()
@@ -234,9 +236,9 @@ export class RunSession {
    * Records what is tracked, again and again (what cannot be recorded is kept and reported), and looks whether the run
    * has to stop.
    */
-  get keepUp(): Effect.Effect<void, never, Scope.Scope> {
+  private get keepUp(): Effect.Effect<never> {
     const once = Effect.suspend(() => Effect.andThen(this.flush(), this.look()))
-    return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.delay(once, FLUSH_MS))))
+    return Effect.forever(Effect.delay(once, FLUSH_MS))
   }
 
   private look(): Effect.Effect<void> {

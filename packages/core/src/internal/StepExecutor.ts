@@ -17,7 +17,8 @@ import {
 } from "../UniflowError.ts"
 import { chain, known } from "./chain.ts"
 import { define } from "./components.ts"
-import { type Bridge, ExecutionContext, services, StepSignal } from "./ExecutionContext.ts"
+import type { EffectBridge } from "./EffectBridge.ts"
+import { ExecutionContext, services, StepSignal } from "./ExecutionContext.ts"
 import { invoke, timed } from "./invoke.ts"
 import { loadOutput } from "./manifest.ts"
 import type { Wanted } from "./matching.ts"
@@ -68,7 +69,7 @@ export interface Item {
 /** What executing needs of an attempt. */
 export interface StepExecutorOptions {
   readonly session: RunSession
-  readonly bridge: Bridge
+  readonly bridge: EffectBridge
   readonly ambience: StepAmbienceService
   /** The run that this one was forked from. */
   readonly parent: Parent | undefined
@@ -203,12 +204,12 @@ export class StepExecutor {
   }
 
   showActive(unit: Unit, begun: number, done: number | null, total: number | null, message: string | null = null): void {
-    this.session.tracking.later(`active ${unit.address}`, () => ({ _tag: "StepActive", active: this.active(unit, begun, done, total, message) }))
+    this.session.tracking.later(unit.address, () => ({ _tag: "StepActive", active: this.active(unit, begun, done, total, message) }))
   }
 
   /** Takes what is tracked, to be recorded with an outcome, which need not be shown as being executed any more. */
   settle<A>(unit: Unit, take: () => A): A {
-    this.session.tracking.forget(`active ${unit.address}`)
+    this.session.tracking.forget(unit.address)
     return take()
   }
 

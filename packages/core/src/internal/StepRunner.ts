@@ -43,7 +43,9 @@ export class StepRunner {
   private readonly session: RunSession
   private readonly executor: StepExecutor
   private readonly own = new Map<AnyStep, OwnComponents>()
-  /** What this attempt came to already: the graph is walked again when an output turns out to be damaged. */
+  /** What the steps read that were resolved since the graph was last walked. */
+  private readonly read = new Map<AnyStep, ReadonlyMap<string, OutputRef>>()
+  /** What earlier walks came to. */
   private readonly resolved = new Map<AnyStep, { readonly inputs: ReadonlyMap<string, OutputRef>; readonly record: StepRecord }>()
 
   /** Fingerprints of what drew from `random` before: then outcomes differ by seed and address, and nobody waits for another one's. */
@@ -53,6 +55,15 @@ export class StepRunner {
     this.options = options
     this.session = options.session
     this.executor = new StepExecutor(options)
+  }
+
+  /** Keeps what a walk came to: the graph is walked again when an output turns out to be damaged. */
+  keep(records: ReadonlyMap<AnyStep, StepRecord>): void {
+    for (const [step, inputs] of this.read) {
+      const record = records.get(step)
+      if (record !== undefined) this.resolved.set(step, { inputs, record })
+    }
+    this.read.clear()
   }
 
   /** Brings a step to its output; `records` are those of the steps it reads. */
@@ -66,19 +77,16 @@ export class StepRunner {
   }
 
   private resolveWith(step: AnyStep, inputs: ReadonlyMap<string, OutputRef>): Effect.Effect<StepRecord, StepError, unknown> {
+    this.read.set(step, inputs)
     const digests: Record<string, string> = {}
     for (const [name, ref] of inputs) define(digests, name, ref.digest)
     const decided = chain(this.ownOf(step), (own) => this.decide(step, step.name, { ...own.components, inputs: digests }, inputs, undefined))
-    const done = chain(decided, (unit): Effect.Effect<StepRecord, StepError, unknown> =>
+    return chain(decided, (unit): Effect.Effect<StepRecord, StepError, unknown> =>
       "seq" in unit
         ? Effect.succeed(unit)
         : step.definition.kind === "map"
         ? this.runMap(unit)
         : this.alone(unit, true, this.options.stopping))
-    return Effect.map(done, (record) => {
-      this.resolved.set(step, { inputs, record })
-      return record
-    })
   }
 
   /** Executes what other runs may want, too, once for all of them. */

@@ -27,6 +27,12 @@ interface Live {
   closed: boolean
 }
 
+/** A change that is made when it is recorded. */
+interface Later {
+  readonly key: string
+  readonly make: () => Change
+}
+
 /** Points, of one execution of one step. */
 export interface Logger {
   readonly push: (key: string, value: number, index: number | undefined, timeMs: number) => void
@@ -55,7 +61,8 @@ export class TrackingBuffer {
   private readonly spillService: SpillService
   private readonly redact: (text: string) => string
   private left: Array<Change> = []
-  private lazy = new Map<string, () => Change>()
+  /** Few, and mostly gone again before anything is recorded. */
+  private lazy: Array<Later> = []
   private logs: Array<LogRecord> = []
   private logSeq: number
   private readonly lines = new Map<string, number>()
@@ -89,13 +96,16 @@ export class TrackingBuffer {
   }
 
   /** Records a change with whatever is recorded next, made then; a later one under the same key replaces it. */
-  later(key: string, change: () => Change): void {
-    this.lazy.set(key, change)
+  later(key: string, make: () => Change): void {
+    this.forget(key)
+    this.lazy.push({ key, make })
   }
 
   /** Takes back what waits under a key. */
   forget(key: string): void {
-    this.lazy.delete(key)
+    const { lazy } = this
+    const at = lazy.findIndex((one) => one.key === key)
+    if (at >= 0) lazy.splice(at, 1)
   }
 
   /** Records with whatever is recorded next what an execution leaves that came to nothing. */
@@ -199,15 +209,15 @@ export class TrackingBuffer {
   /** Takes what waits besides the points of living executions. It precedes those: a retry goes over what a try left. */
   drainRest(): Drained {
     const { left, lazy, logs } = this
-    if (left.length === 0 && lazy.size === 0 && logs.length === 0) return NOTHING
+    if (left.length === 0 && lazy.length === 0 && logs.length === 0) return NOTHING
     this.left = []
-    this.lazy = new Map()
+    this.lazy = []
     this.logs = []
     return {
-      changes: [...left, ...Array.from(lazy.values(), (make) => make()), ...linesOf(logs)],
+      changes: [...left, ...lazy.map(({ make }) => make()), ...linesOf(logs)],
       putBack: () => {
         this.left = [...left, ...this.left]
-        this.lazy = new Map([...lazy, ...this.lazy])
+        this.lazy = [...lazy.filter(({ key }) => this.lazy.every((newer) => newer.key !== key)), ...this.lazy]
       }
     }
   }

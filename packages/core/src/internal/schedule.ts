@@ -55,13 +55,13 @@ export const walk = Effect.fnUntraced(function*<E, R>(
     })
   }
   /** Resolves a step, and after it the one that it made ready, if nothing else is under way; else each gets a fiber, in turn. */
-  const line = Effect.fnUntraced(function*(first: AnyStep) {
+  const line = (first: AnyStep): Effect.Effect<void, never, R> => Effect.gen(function*() {
     for (let step: AnyStep | undefined = first; step !== undefined;) {
       const current: AnyStep = step
       const exit = yield* Effect.exit(Effect.suspend(() => resolve(current, records)))
       const ready = settle(current, exit)
       step = ready.length === 1 && running === 1 ? ready[0] : undefined
-      if (step === undefined) yield* Effect.forEach(ready, begin, { discard: true })
+      if (step === undefined) for (const reader of ready) yield* begin(reader)
     }
     running--
     if (running === 0) Deferred.doneUnsafe(done, Exit.void)
@@ -75,9 +75,12 @@ export const walk = Effect.fnUntraced(function*<E, R>(
     })
   }
   const roots = steps.filter((step) => waitsFor.get(step) === 0)
-  yield* Effect.onInterrupt(
-    Effect.andThen(Effect.forEach(roots, begin, { discard: true }), Deferred.await(done)),
-    () => Fiber.interruptAll(fibers)
-  )
+  // One that begins alone needs no fiber of its own.
+  const alone = (step: AnyStep): Effect.Effect<void, never, R> => {
+    running++
+    return line(step)
+  }
+  const lines = roots.length === 1 ? alone(roots[0]!) : Effect.forEach(roots, begin, { discard: true })
+  yield* Effect.onInterrupt(Effect.andThen(lines, Deferred.await(done)), () => Fiber.interruptAll(fibers))
   return { records, failure }
 })
