@@ -57,7 +57,15 @@ const PAGE = 1000
 
 const dayMs = 24 * 60 * 60 * 1000
 
-const checked = Effect.fnUntraced(function*({ failed, keepLast, olderThan }: Rules) {
+/** Rules with times in milliseconds. */
+interface CheckedRules {
+  readonly keepLast: number | undefined
+  readonly olderThanMs: number | undefined
+  readonly failedMs: number | undefined
+}
+
+/** Reads rules. Fails with `InvalidInput` for what are none. */
+export const check = Effect.fnUntraced(function*({ failed, keepLast, olderThan }: Rules): Effect.fn.Return<CheckedRules, InvalidInput> {
   const wrong = (issue: string) => new InvalidInput({ what: "The retention rules", issue })
   if (keepLast !== undefined && !(Number.isSafeInteger(keepLast) && keepLast >= 0)) return yield* wrong("keepLast must be a whole number from 0")
   const millis = Effect.fnUntraced(function*(name: string, value: Duration.Input | undefined) {
@@ -82,7 +90,7 @@ interface Candidate extends Removal {
 }
 
 /** The runs that the rules let go, newest first. */
-const candidates = Effect.fnUntraced(function*(rules: Effect.Success<ReturnType<typeof checked>>, experiment: string | undefined): Effect.fn.Return<
+const candidates = Effect.fnUntraced(function*(rules: CheckedRules, experiment: string | undefined): Effect.fn.Return<
   { readonly found: ReadonlyArray<Candidate>; readonly total: number }, StoreError, RunStore
 > {
   const store = yield* RunStore
@@ -128,7 +136,7 @@ const candidates = Effect.fnUntraced(function*(rules: Effect.Success<ReturnType<
 /** Removes the runs that the rules let go. Fails with `InvalidInput` for rules that are none. */
 export const prune = Effect.fnUntraced(function*(rules: Rules, options: PruneOptions = {}): Effect.fn.Return<Pruned, InvalidInput | StoreError, RunStore> {
   const store = yield* RunStore
-  const { found, total } = yield* candidates(yield* checked(rules), options.experiment)
+  const { found, total } = yield* candidates(yield* check(rules), options.experiment)
   const removed: Array<Removal> = []
   for (const { revision, ...removal } of found) {
     if (options.dryRun !== true) {

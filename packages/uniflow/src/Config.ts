@@ -4,7 +4,7 @@
  * Pure data: importing a config never starts a run and opens nothing. The command looks for the file from the
  * working directory upwards to the root of the workspace.
  */
-import type { Pipeline, Uniflow } from "@uniflow/core"
+import type { Pipeline, Retention, Uniflow } from "@uniflow/core"
 import type { Layer } from "effect"
 
 /** Refuses a pipeline whose steps require services that the config's `layer` does not give. */
@@ -18,6 +18,11 @@ export interface Config<P extends ReadonlyArray<Pipeline.Any> = ReadonlyArray<Pi
   readonly layer?: Layer.Layer<S, E> | undefined
   /** The folder that holds everything, relative to this file. Default: `UNIFLOW_DIR`, else `.uniflow` in the root of the workspace. */
   readonly directory?: string | undefined
+  /**
+   * Which runs are removed by themselves when a command that runs pipelines has ended, with the bytes that nobody refers to
+   * (`Uniflow.open({ retention })` is for programs); and what `uniflow prune` removes when it is given no rules. Nothing by default.
+   */
+  readonly retention?: Retention.Rules | undefined
 }
 
 /**

@@ -10,6 +10,9 @@ const layer = Layer.succeed(Greeting, { text: "hello" })
 defineConfig({ pipelines: [plain] })
 defineConfig({ pipelines: [] })
 defineConfig({ pipelines: [plain, greeting], layer, directory: "runs" })
+defineConfig({ pipelines: [plain], retention: { keepLast: 100, olderThan: "30 days", failed: "7 days" } })
+// @ts-expect-error no such rule
+defineConfig({ pipelines: [plain], retention: { keepFirst: 100 } })
 // @ts-expect-error a pipeline's steps need a service that is not given
 defineConfig({ pipelines: [plain, greeting] })
 // @ts-expect-error no pipeline

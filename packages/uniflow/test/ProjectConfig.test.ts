@@ -48,6 +48,31 @@ describe("the config", { timeout: 60_000 }, () => {
     expect((await project.run("doctor")).stdout).toMatch(/because .*uniflow\.config\.ts names it/)
   })
 
+  it("says which runs are kept: by themselves after a run, and for prune that is given no rules", async () => {
+    const small = (retention: string): void =>
+      project.write("uniflow.config.ts", `import { defineConfig, Pipeline, Step } from "uniflow"
+export default defineConfig({ ${retention} pipelines: [Pipeline.make("p", { steps: [Step.make("a", { version: "1", run: () => 1 })] })] })`)
+    const run = async (id: string) => expect((await project.run("run", "p", "--run-id", id, "-q")).stdout).toBe(`${id}\n`)
+    const kept = async () => (await project.run("experiment", "list", "-q")).stdout
+    small("")
+    for (const id of ["a", "b", "c"]) await run(id)
+    expect(await project.run("prune")).toMatchObject({ code: 2, stderr: expect.stringContaining("`retention` in uniflow.config.ts") })
+    small("retention: { keepLast: 2 },")
+    expect((await project.run("prune", "--dry-run", "-q")).stdout).toBe("a\n")
+    expect((await project.run("prune", "--dry-run", "-q", "--keep-last", "1")).stdout).toBe("b\na\n")
+    expect((await project.run("run", "p", "--run-id", "d", "--dry-run")).code).toBe(0)
+    expect(await kept()).toBe("c\nb\na\n")
+    await run("d")
+    expect(await kept()).toBe("d\nc\n")
+    small("retention: { keepLast: 1 },")
+    expect((await project.run("prune", "-q")).stdout).toBe("c\n")
+    expect(await kept()).toBe("d\n")
+    // Whatever the rules say, the command tells of its run before it is removed.
+    small("retention: { keepLast: 0 },")
+    expect((await project.run("run", "p", "--run-id", "e"))).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("✓ p completed") })
+    expect(await kept()).toBe("")
+  })
+
   it("that cannot be loaded is one line with the file, the line and the cause", async () => {
     expect(await refusal("const a = 1\nconst b: = 2\n")).toMatch(/uniflow\.config\.ts cannot be loaded, line 2: /)
     expect(await refusal("\n\nthrow new Error(\"no\\nway\")\n")).toMatch(/uniflow\.config\.ts cannot be loaded, line 3: no$/m)
@@ -66,6 +91,11 @@ describe("the config", { timeout: 60_000 }, () => {
     expect(await refusal("export default { pipelines: [], pipeline: 1 }")).toContain("it holds \"pipeline\", which means nothing. Did you mean \"pipelines\"?")
     expect(await refusal("export default { pipelines: [], layer: 1 }")).toContain("`layer` must be an Effect Layer")
     expect(await refusal("export default { pipelines: [], directory: 1 }")).toContain("`directory` must be")
+    expect(await refusal("export default { pipelines: [], retention: 5 }")).toContain("`retention` must hold rules")
+    expect(await refusal("export default { pipelines: [], retention: {} }")).toContain("`retention`: give at least one of keepLast, olderThan and failed.")
+    expect(await refusal("export default { pipelines: [], retention: { keepLast: -1 } }")).toContain("`retention`: keepLast must be a whole number")
+    expect(await refusal("export default { pipelines: [], retention: { olderThan: \"soon\" } }")).toContain("`retention`: olderThan is no duration.")
+    expect(await refusal("export default { pipelines: [], retention: { keeplast: 1 } }")).toContain("`retention` holds \"keeplast\", which means nothing. Did you mean \"keepLast\"?")
   })
 
   it("that is not there is said, with what to write", async () => {

@@ -8,8 +8,8 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, isAbsolute, join, relative, resolve } from "node:path"
 import process from "node:process"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { Pipeline } from "@uniflow/core"
-import { Layer } from "effect"
+import { Pipeline, Retention } from "@uniflow/core"
+import { Effect, Layer, Result } from "effect"
 import type { Config } from "../Config.ts"
 import { suggest } from "./Suggestion.ts"
 
@@ -59,12 +59,12 @@ export const loadConfig = async (cwd: string, given: string | undefined): Promis
 }
 
 /**
- * The config for commands that need no code: imported only where it seems to say which folder is used. Undefined where
- * there is none, or where it says nothing of the kind.
+ * The config for commands that need no code: imported only where it seems to say what they ask for (which folder is used,
+ * which runs are kept). Undefined where there is none, or where it says nothing of the kind.
  */
-export const loadDirectoryConfig = async (cwd: string, given: string | undefined): Promise<ProjectConfig | undefined> => {
+export const loadConfigFor = async (option: "directory" | "retention", cwd: string, given: string | undefined): Promise<ProjectConfig | undefined> => {
   const path = locate(cwd, given)
-  return path !== undefined && (given !== undefined || /\bdirectory\b/.test(readFileSync(path, "utf8"))) ? importConfig(path) : undefined
+  return path !== undefined && (given !== undefined || new RegExp(`\\b${option}\\b`).test(readFileSync(path, "utf8"))) ? importConfig(path) : undefined
 }
 
 const importConfig = async (path: string): Promise<ProjectConfig> => {
@@ -88,8 +88,8 @@ const check = (shown: string, value: unknown): Config => {
   if (typeof value !== "object" || value === null) {
     return wrong("it must export its config as default: export default defineConfig({ pipelines: [...] }).")
   }
-  const { directory, layer, pipelines, ...others }: { readonly directory?: unknown; readonly layer?: unknown; readonly pipelines?: unknown } = value
-  for (const name of Object.keys(others)) wrong(`it holds "${name}", which means nothing. ${suggest(name, ["pipelines", "layer", "directory"], "options")}`)
+  const { directory, layer, pipelines, retention, ...others }: { readonly [K in keyof Config]?: unknown } = value
+  for (const name of Object.keys(others)) wrong(`it holds "${name}", which means nothing. ${suggest(name, ["pipelines", "layer", "directory", "retention"], "options")}`)
   if (!Array.isArray(pipelines)) return wrong("`pipelines` must be an array of pipelines.")
   const seen = new Set<string>()
   for (const [at, pipeline] of pipelines.entries()) {
@@ -99,7 +99,17 @@ const check = (shown: string, value: unknown): Config => {
   }
   if (directory !== undefined && (typeof directory !== "string" || directory === "")) return wrong("`directory` must be the path of a folder.")
   if (layer !== undefined && !Layer.isLayer(layer)) return wrong("`layer` must be an Effect Layer.")
-  return { pipelines, directory, layer: layer as Config["layer"] }
+  return { pipelines, directory, layer: layer as Config["layer"], retention: retention === undefined ? undefined : rulesOf(retention, wrong) }
+}
+
+const rulesOf = (given: unknown, wrong: (issue: string) => never): Retention.Rules => {
+  if (typeof given !== "object" || given === null) return wrong("`retention` must hold rules: { keepLast: 100, olderThan: \"30 days\", failed: \"7 days\" }.")
+  const { failed, keepLast, olderThan, ...others }: { readonly [K in keyof Retention.Rules]?: unknown } = given
+  for (const name of Object.keys(others)) wrong(`\`retention\` holds "${name}", which means nothing. ${suggest(name, ["keepLast", "olderThan", "failed"], "rules")}`)
+  // What is no number and no duration is told by the check.
+  const rules = { failed, keepLast, olderThan } as Retention.Rules
+  const checked = Effect.runSync(Effect.result(Retention.check(rules)))
+  return Result.isFailure(checked) ? wrong(`\`retention\`: ${checked.failure.issue}.`) : rules
 }
 
 /** The folder that a config names, absolute. */

@@ -6,11 +6,14 @@
  */
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
+import { escapeControls } from "@uniflow/compare"
+import type { Retention } from "@uniflow/core"
 import { UniflowDirectory } from "@uniflow/node"
 import { Effect } from "effect"
 import { open } from "../Uniflow.ts"
 import type { AnyUniflow, Context } from "./Context.ts"
-import { directoryOf, loadDirectoryConfig, type ProjectConfig } from "./ProjectConfig.ts"
+import { describeFailure } from "./Failure.ts"
+import { directoryOf, loadConfigFor, type ProjectConfig } from "./ProjectConfig.ts"
 
 /** The folder that a command uses: its path, and the reason in a sentence. */
 export const directoryFor = async (context: Context, config: ProjectConfig | undefined): Promise<{ readonly path: string; readonly why: string }> => {
@@ -27,14 +30,29 @@ const using = async <A>(uniflow: AnyUniflow, use: (uniflow: AnyUniflow) => Promi
   }
 }
 
-/** Opens the store for a command that runs pipelines. */
+/** Opens the store for a command that runs pipelines. Runs that the config lets go are removed when the command has told everything. */
 export const withConfig = async <A>(context: Context, config: ProjectConfig, use: (uniflow: AnyUniflow) => Promise<A>): Promise<A> => {
   const { path } = await directoryFor(context, config)
-  return using(await open<unknown, unknown>({ directory: path, layer: config.layer, handleSignals: false }), use)
+  const { layer, retention } = config
+  return using(await open<unknown, unknown>({ directory: path, layer, handleSignals: false }), async (uniflow) => {
+    const used = await use(uniflow)
+    if (retention !== undefined) await removeOld(uniflow, retention, context)
+    return used
+  })
+}
+
+/** What the command did stands, whether old runs could be removed or not. */
+const removeOld = async (uniflow: AnyUniflow, rules: Retention.Rules, { output }: Context): Promise<void> => {
+  try {
+    const { removed } = await uniflow.prune(rules)
+    if (removed.length > 0) await uniflow.gc()
+  } catch (error) {
+    output.remark(`Old runs could not be removed: ${escapeControls(describeFailure(error).message)}`)
+  }
 }
 
 /** Opens the store for a command that needs no code; `missing` answers where nothing was ever recorded. */
 export const withStore = async <A>(context: Context, use: (uniflow: AnyUniflow) => Promise<A>, missing: (path: string) => Promise<A>): Promise<A> => {
-  const { path } = await directoryFor(context, await loadDirectoryConfig(context.cwd, context.config))
+  const { path } = await directoryFor(context, await loadConfigFor("directory", context.cwd, context.config))
   return existsSync(path) ? using(await open<unknown>({ directory: path, handleSignals: false }), use) : missing(path)
 }

@@ -37,7 +37,7 @@ export const prune = Command.make("prune", {
   experiment: text("experiment", "name", "Only runs of this experiment"),
   dryRun: toggle("dry-run", "Say which runs would be removed and why, and remove nothing")
 }, handle(async () => (await import("../handlers/prune.ts")).prune)).pipe(
-  Command.withDescription("Remove old runs by rules (uniflow gc frees the bytes). Runs under way, baselines, those tagged keep and parents of unfinished forks stay"),
+  Command.withDescription("Remove old runs by rules, without any by those of `retention` in uniflow.config.ts (uniflow gc frees the bytes). Runs under way, baselines, those tagged keep and parents of unfinished forks stay"),
   Command.withExamples([
     { command: "uniflow prune --keep-last 20 --older-than 30d --dry-run" },
     { command: "uniflow prune --failed 7d" }

@@ -6,7 +6,7 @@ import type { Context, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { describeFailure } from "../Failure.ts"
 import { directoryFor, withStore } from "../openStore.ts"
-import { findConfig, loadDirectoryConfig, shownPath } from "../ProjectConfig.ts"
+import { findConfig, loadConfigFor, shownPath } from "../ProjectConfig.ts"
 import { lookAt, type StoreHealth } from "../StoreHealth.ts"
 
 /** Something that is wrong, and what helps. */
@@ -43,7 +43,7 @@ const abandoned = (context: Context): Promise<ReadonlyArray<string>> =>
 const diagnose = async (context: Context): Promise<Diagnosis> => {
   const findings: Array<Finding> = []
   const found = context.config ?? findConfig(context.cwd)
-  const config = await attempt(() => loadDirectoryConfig(context.cwd, context.config), (problem) => findings.push({ problem, fix: "Correct the config; uniflow run and resume need it." }))
+  const config = await attempt(() => loadConfigFor("directory", context.cwd, context.config), (problem) => findings.push({ problem, fix: "Correct the config; uniflow run and resume need it." }))
   const chosen = await attempt(() => directoryFor(context, config), (problem) => findings.push({ problem, fix: "Name another folder: --directory <folder>, UNIFLOW_DIR, or `directory` in the config." }))
   const exists = chosen !== undefined && existsSync(chosen.path)
   const health = exists ? await lookAt(chosen.path) : undefined

@@ -3,6 +3,7 @@ import type { Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"
 import { withStore } from "../openStore.ts"
+import { loadConfigFor } from "../ProjectConfig.ts"
 import { parseDuration } from "./gc.ts"
 
 export interface PruneInput {
@@ -16,12 +17,15 @@ export interface PruneInput {
 /** `uniflow prune` */
 export const prune: Handler<PruneInput> = async ({ dryRun, experiment, failed, keepLast, olderThan }, context) => {
   const { output } = context
-  if (keepLast === undefined && olderThan === undefined && failed === undefined) throw new UsageError("Say what to remove: --keep-last <number>, --older-than <duration> or --failed <duration>.")
-  const rules = {
-    keepLast,
-    olderThan: olderThan === undefined ? undefined : parseDuration(olderThan, "--older-than"),
-    failed: failed === undefined ? undefined : parseDuration(failed, "--failed")
-  }
+  const given = keepLast !== undefined || olderThan !== undefined || failed !== undefined
+  const rules = given
+    ? {
+      keepLast,
+      olderThan: olderThan === undefined ? undefined : parseDuration(olderThan, "--older-than"),
+      failed: failed === undefined ? undefined : parseDuration(failed, "--failed")
+    }
+    : (await loadConfigFor("retention", context.cwd, context.config))?.retention
+  if (rules === undefined) throw new UsageError("Say what to remove: --keep-last <number>, --older-than <duration> or --failed <duration>; or give `retention` in uniflow.config.ts.")
   return withStore<ExitCode>(context, async (uniflow) => {
     const { kept, removed } = await uniflow.prune(rules, { experiment, dryRun })
     if (output.json) output.document({ dryRun, removed, kept })

@@ -51,7 +51,7 @@ export const run: Handler<RunInput> = async (input, context) => {
     tags,
     concurrency: input.concurrency
   }
-  return withConfig(context, config, (uniflow) =>
+  return withConfig(context, input.dryRun ? { ...config, retention: undefined } : config, (uniflow) =>
     input.dryRun
       ? dryRun(context, uniflow, pipeline, options, input.until)
       : executeRun(context, uniflow, pipeline, (uniflow) => input.until !== undefined
