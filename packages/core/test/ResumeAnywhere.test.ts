@@ -9,7 +9,7 @@ import { begin, ending } from "./memory.ts"
 // the process dies right before or after any of its commits. What it ends with must be what it would have been.
 
 interface Node {
-  readonly kind: "plain" | "draws" | "trains" | "maps" | "maybe" | "measures" | "uses param"
+  readonly kind: "plain" | "draws" | "trains" | "maps" | "trains each" | "in stages" | "maybe" | "measures" | "uses param"
   /** What it reads, as positions among the steps before it. */
   readonly reads: ReadonlyArray<number>
 }
@@ -26,7 +26,7 @@ interface Scenario {
 }
 
 const node: fc.Arbitrary<Node> = fc.record({
-  kind: fc.constantFrom("plain", "draws", "trains", "trains", "maps", "maybe", "measures", "uses param"),
+  kind: fc.constantFrom("plain", "draws", "trains", "trains", "maps", "trains each", "in stages", "maybe", "measures", "uses param"),
   reads: fc.array(fc.nat(7), { maxLength: 3 })
 })
 const accident: fc.Arbitrary<Accident> = fc.oneof(
@@ -129,6 +129,61 @@ const pipelineOf = ({ nodes }: Scenario, fate: () => Fate, ledger: Ledger) => {
               })
           })
         }
+        // Each item by itself, some of them at a time, and some with another try.
+        case "trains each": {
+          const list = Step.make(`list ${at}`, { ...options, run: (context) => (enter(context), ["a", "b", "a", String(total(context.inputs))]) })
+          return Step.map(name, {
+            version: "1",
+            over: list,
+            retry: at % 2,
+            ...(at % 3 === 0 ? { concurrency: 2 } : {}),
+            run: (context) =>
+              Effect.gen(function*() {
+                const { artifacts, checkpoint, metrics, random } = context
+                enter(context)
+                let { epoch, sum } = (yield* Effect.promise(() => checkpoint.latest<{ epoch: number; sum: number }>("model"))) ?? { epoch: 0, sum: 0 }
+                for (; epoch < 3; epoch++) {
+                  sum += random.int(0, 99)
+                  if (epoch !== 1) metrics.log({ sum })
+                  yield* Effect.sleep("250 millis")
+                  fate().point()
+                  if (epoch === 0) yield* Effect.promise(() => artifacts.put(`epoch ${epoch}`, `${sum}`))
+                  yield* Effect.promise(() => checkpoint.save("model", { epoch: epoch + 1, sum }))
+                  fate().point()
+                }
+                return sum
+              })
+          })
+        }
+        // Two checkpoints, which may be of different executions; the first with points, with an artifact, with both or with none.
+        case "in stages":
+          return Step.make(name, {
+            ...options,
+            run: (context) =>
+              Effect.gen(function*() {
+                const { artifacts, checkpoint, metrics, random } = context
+                enter(context)
+                let data = yield* Effect.promise(() => checkpoint.latest<number>("data"))
+                let { stage, sum } = (yield* Effect.promise(() => checkpoint.latest<{ stage: number; sum: number }>("state"))) ?? { stage: 0, sum: 0 }
+                if (data === undefined) {
+                  const drawn = random.int(0, 99)
+                  if (at % 2 === 0) metrics.log({ data: drawn })
+                  if (at % 3 === 0) yield* Effect.promise(() => artifacts.put("data", `${drawn}`))
+                  fate().point()
+                  yield* Effect.promise(() => checkpoint.save("data", drawn))
+                  fate().point()
+                  data = drawn
+                }
+                while (stage < 4) {
+                  sum += random.int(0, 99)
+                  if (++stage % 2 === 0) metrics.log({ data, sum })
+                  yield* Effect.sleep("200 millis")
+                  yield* Effect.promise(() => checkpoint.save("state", { stage, sum }))
+                  fate().point()
+                }
+                return sum + data
+              })
+          })
         case "trains":
           return Step.make(name, {
             ...options,
@@ -204,5 +259,5 @@ const play = (scenario: Scenario) => {
 }
 
 it("wherever and however often a run is torn, it ends as one that was left alone, and repeats nothing that was complete", async () => {
-  await fc.assert(fc.asyncProperty(scenario, play), { numRuns: 150 })
+  await fc.assert(fc.asyncProperty(scenario, play), { numRuns: 200 })
 }, 60_000)
