@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Fiber, Layer, Schema } from "effect"
 import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Pipeline, Runner, RunStore, snapshot, Step, Uniflow } from "../src/index.ts"
-import { decisions, ending, layer, run } from "./memory.ts"
+import { decisions, ending, layer, makeGate, run } from "./memory.ts"
 
 const fork = <P extends Pipeline.Any>(pipeline: P, parent: string, options?: Runner.ForkOptions<P>) => Effect.flatMap(Runner.Runner, (runner) => runner.fork(pipeline, parent, options))
 
@@ -241,4 +241,55 @@ it.effect("so are the items of a map", () =>
     expect(ran.sort()).toEqual(["a 1", "b 1"])
     yield* run(pipeline, { epochs: 2 }, { runId: "whole" })
     expect(yield* ending("longer")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("under another seed no checkpoint is taken over that stands on random numbers", () =>
+  Effect.gen(function*() {
+    yield* run(make(), params, { runId: "parent", seed: 1 })
+    const ran: Array<string> = []
+    yield* fork(make(ran), "parent", { runId: "fork", seed: 2, params: { epochs: 4 } })
+    expect(ran).toEqual(["epoch 0", "epoch 1", "epoch 2", "epoch 3", "evaluate"])
+    yield* run(make(), { ...params, epochs: 4 }, { runId: "whole", seed: 2 })
+    expect(yield* ending("fork")).toEqual(yield* ending("whole"))
+  }).pipe(Effect.provide(layer)))
+
+it.effect("from a step on nothing is taken from a cache either, also when it failed and the fork is resumed", () =>
+  Effect.gen(function*() {
+    const ran: Array<string> = []
+    let broken = false
+    const load = Step.make("load", { version: "1", cache: true, run: () => (ran.push("load"), broken ? Promise.reject(new Error("not yet")) : Promise.resolve(1)) })
+    const pipeline = Pipeline.make("p", { steps: [load] })
+    yield* run(pipeline, {}, { runId: "parent" })
+    broken = true
+    yield* Effect.flip(fork(pipeline, "parent", { runId: "fork", from: "load" }))
+    broken = false
+    expect(decisions(yield* run(pipeline, {}, { runId: "fork" }))).toEqual(["load executed"])
+    expect(ran).toEqual(["load", "load", "load"])
+  }).pipe(Effect.provide(layer)))
+
+it.effect("what is taken over is complete, or executed where the parent is deleted while its fork runs", () =>
+  Effect.gen(function*() {
+    const store = yield* RunStore
+    const gate = makeGate()
+    const make = (version: string) => {
+      const first = Step.make("first", { version, run: () => version === "2" ? gate.wait().then(() => 1) : 1 })
+      const curve = Step.make("curve", {
+        version: "1",
+        inputs: { first },
+        run: async ({ artifacts, metrics }) => {
+          metrics.log({ loss: 1 })
+          await artifacts.put("curve.txt", "loss")
+          return 2
+        }
+      })
+      return Pipeline.make("p", { steps: [curve] })
+    }
+    yield* run(make("1"), {}, { runId: "parent" })
+    const forked = yield* Effect.forkChild(fork(make("2"), "parent", { runId: "fork" }), { startImmediately: true })
+    yield* gate.arrived
+    yield* store.remove("parent")
+    gate.open()
+    expect(decisions(yield* Fiber.join(forked))).toEqual(["first executed", "curve executed"])
+    yield* run(make("2"), {}, { runId: "whole" })
+    expect(yield* ending("fork")).toEqual(yield* ending("whole"))
   }).pipe(Effect.provide(layer)))

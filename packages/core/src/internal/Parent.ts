@@ -35,10 +35,14 @@ export class Parent {
   adoptCheckpoints(session: RunSession, address: string, fingerprint: string): Effect.Effect<boolean, StoreError> {
     return Effect.gen({ self: this }, function*() {
       const { store } = this
-      const answering = (records: ReadonlyArray<CheckpointRecord>) => records.filter((record) => record.fingerprint === fingerprint)
-      const saved = answering(yield* store.checkpoints(this.runId, address))
+      const answers = (record: CheckpointRecord): boolean => record.fingerprint === fingerprint
+      const all = (yield* store.checkpoints(this.runId, address)).filter(answers)
+      if (all.length === 0 || (yield* store.checkpoints(session.runId, address)).some(answers)) return false
+      const run = yield* store.run(this.runId)
+      // Random numbers of another seed do not go on in this one.
+      const saved = all.filter(({ position }) => position.random === null || run?.seed === session.seed)
       const newest = saved.at(-1)
-      if (newest === undefined || answering(yield* store.checkpoints(session.runId, address)).length > 0) return false
+      if (newest === undefined) return false
       const generation = session.history.next(address)
       const changes: Array<Change> = [{ _tag: "GenerationCleared", address, generation }]
       const isOfIt = isOf(newest)
@@ -47,7 +51,10 @@ export class Parent {
       yield* copyTracked(session, series, artifacts, address, generation, changes)
       // Those of an earlier generation are such from which the newest went on: its points begin with theirs.
       const lineage = saved.filter((one) => one.generation === newest.generation || newest.position.versions[one.name]! >= one.version)
-      yield* session.submit([...changes, ...(yield* copyCheckpoints(session, lineage, address, generation))])
+      const checkpoints = yield* copyCheckpoints(session, lineage, address, generation)
+      // Removed while it was read, it may have been read in part.
+      if ((yield* store.run(this.runId)) === undefined) return false
+      yield* session.submit([...changes, ...checkpoints])
       return true
     })
   }

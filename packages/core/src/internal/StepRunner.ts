@@ -156,7 +156,7 @@ export class StepRunner {
       const { cache } = step.definition
       const { parent } = options
       if (parent !== undefined && outcomes.length === 0 && !rerun) return this.fromParent(unit, parent, found)
-      if (cache === undefined || rerun) return Effect.succeed({ ...unit, reasons: found.reasons })
+      if (cache === undefined || rerun || parent?.without.has(step.name)) return Effect.succeed({ ...unit, reasons: found.reasons })
       return Effect.map(this.fromOtherRun(unit, found, cache), (cached) => cached.record ?? { ...unit, reasons: [...found.reasons, ...cached.reasons] })
     })
   }

@@ -56,7 +56,8 @@ export const copyFrom = Effect.fnUntraced(function*(
     changes.push(...(yield* copyCheckpoints(session, saved, to, generation)))
   }
   const outcomes = items.map((item): Outcome => cachedFrom(session, item, item.address, []))
-  return { changes, items: outcomes, outside }
+  // Removed while it was read, it may have been read in part.
+  return (yield* store.run(record.runId)) && { changes, items: outcomes, outside }
 })
 
 /** The record of taking an outcome from another run; its times are those of the execution that made it. */
