@@ -2,6 +2,7 @@ import { Cause, Effect, Exit, Layer } from "effect"
 import { expect, it } from "vitest"
 import {
   ArtifactStore,
+  type ArtifactStoreService,
   JsonCodec,
   MemoryArtifactStore,
   MemoryRunStore,
@@ -25,8 +26,8 @@ import { ending, run } from "./memory.ts"
 const WAYS = ["not done", "done", "down", "lost"] as const
 type Way = typeof WAYS[number]
 
-const WRITES = ["claim", "commit", "annotate", "put"]
-const READS = ["run", "steps", "active", "series", "chunks", "checkpoints", "artifacts", "logs", "blob", "lookup", "get", "size"]
+const WRITES = ["claim", "commit", "annotate", "takeFlight", "put"]
+const READS = ["run", "steps", "active", "series", "chunks", "checkpoints", "artifacts", "logs", "blob", "lookup", "flight", "get", "size"]
 
 interface Trouble {
   /** Which of the operations is the first to fail. */
@@ -169,9 +170,13 @@ const play = (troubles: ReadonlyArray<Trouble | undefined>, { forks = false, rea
             ledger.isBegun ||= changes.some((change) => change._tag === "StepActive" && change.active.once)
           }))
     }
-    return troubled(readsNow ? store : { ...store, blobNow: undefined }, () => attempt)
+    const { blobNow: _, ...waiting } = store
+    return troubled(readsNow ? store : waiting, () => attempt)
   })
-  const artifactStore = Layer.effect(ArtifactStore, Effect.map(ArtifactStore, (inner) => troubled(readsNow ? inner : { ...inner, getNow: undefined }, () => attempt)))
+  const artifactStore = Layer.effect(ArtifactStore, Effect.map(ArtifactStore, (inner): ArtifactStoreService => {
+    const { getNow: _, ...waiting } = inner
+    return troubled(readsNow ? inner : waiting, () => attempt)
+  }))
   const stores = Layer.mergeAll(Layer.effect(RunStore, runStore), Layer.provide(artifactStore, MemoryArtifactStore.layer), JsonCodec.layer)
   // Each attempt has a runner of its own, as a process that is begun anew.
   const resumed = Effect.gen(function*() {
