@@ -110,6 +110,12 @@ const sha256 = (content: Buffer | string): string => createHash("sha256").update
 
 const isChanged = ({ ctimeMs, mtimeMs }: BigIntStats, sinceMs: number): boolean => Number(mtimeMs) > sinceMs || Number(ctimeMs) > sinceMs
 
+/** Whether a file was changed after a time (Unix time in milliseconds). */
+export const isChangedAfter = (path: string, sinceMs: number): boolean => {
+  const stats = stat(path)
+  return stats !== undefined && isChanged(stats, sinceMs)
+}
+
 /** The digest of a file, known by its stamp; undefined where it cannot be read. */
 export const digestOf = (path: string, stamps: FileStamps): string | undefined => {
   const stats = stat(path)

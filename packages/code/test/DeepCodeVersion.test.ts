@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Code } from "@uniflow/core"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 
-const core = fileURLToPath(import.meta.resolve("@uniflow/core"))
+const core = dirname(dirname(fileURLToPath(import.meta.resolve("@uniflow/core"))))
 const program = fileURLToPath(new URL("programs/codes.ts", import.meta.url))
 
 let project: string
@@ -14,6 +14,8 @@ beforeEach(() => {
   project = realpathSync(mkdtempSync(join(tmpdir(), "uniflow-deep-")))
   write("package.json", `{ "type": "module" }`)
   write("package-lock.json", "{}")
+  mkdirSync(join(project, "node_modules", "@uniflow"), { recursive: true })
+  symlinkSync(core, join(project, "node_modules", "@uniflow", "core"))
 })
 afterEach(() => rmSync(project, { recursive: true, force: true }))
 
@@ -27,7 +29,7 @@ const codes = (path: string, reachedFile = ""): Record<string, Code> => {
   return JSON.parse(stdout)
 }
 const shown = (all: Record<string, Code>) => Object.fromEntries(Object.entries(all).map(([name, code]) => [name, code.kind === "deep" ? "deep" : `${code.kind}: ${code.kind === "explicit" ? "" : code.why}`]))
-const imports = `import { Step } from ${JSON.stringify(core)}\n`
+const imports = `import { Step } from "@uniflow/core"\n`
 
 describe("what cannot be seen", () => {
   it("makes a step shallow, and the reason says where", () => {
@@ -77,7 +79,7 @@ export const steps = [
 
 describe("CommonJS", () => {
   it("counts module by module", () => {
-    write("main.cjs", `const core = require(${JSON.stringify(core)})
+    write("main.cjs", `const core = require("@uniflow/core")
 const { helper } = require("./helper.cjs")
 exports.steps = [core.Step.make("a", { run: () => helper(1) }), core.Step.make("b", { run: () => 2 })]
 `)
@@ -88,6 +90,56 @@ exports.steps = [core.Step.make("a", { run: () => helper(1) }), core.Step.make("
     const after = codes("main.cjs")
     expect(after["a"]).not.toEqual(before["a"])
     expect(after["b"]).toEqual(before["b"])
+  })
+})
+
+describe("a package that is linked from outside of the project", () => {
+  const old = new Date(Date.now() - 60_000)
+  let elsewhere: string
+  beforeEach(() => {
+    elsewhere = realpathSync(mkdtempSync(join(tmpdir(), "uniflow-linked-")))
+  })
+  afterEach(() => rmSync(elsewhere, { recursive: true, force: true }))
+
+  const linked = (name: string, version: string, result: number): void => {
+    mkdirSync(join(elsewhere, name), { recursive: true })
+    writeFileSync(join(elsewhere, name, "package.json"), JSON.stringify({ name, version, type: "module", exports: "./index.ts" }))
+    writeFileSync(join(elsewhere, name, "index.ts"), `import { inner } from "./inner.ts"\nexport const f = () => inner()\n`)
+    writeFileSync(join(elsewhere, name, "inner.ts"), `export const inner = () => ${result}\n`)
+    for (const file of ["package.json", "index.ts", "inner.ts"]) utimesSync(join(elsewhere, name, file), old, old)
+    mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true })
+    if (!existsSync(join(project, "node_modules", name))) symlinkSync(join(elsewhere, name), join(project, "node_modules", name))
+  }
+
+  it.each(["", ".uniflow-code"])("counts as source, kept answers included (kept in: %j)", (kept) => {
+    const cache = kept === "" ? "" : join(project, kept)
+    linked("@acme/lib", "1.0.0", 1)
+    write("main.ts", `${imports}import { f } from "@acme/lib"\nexport const steps = [Step.make("a", { run: () => f() }), Step.make("b", { run: () => 1 })]\n`)
+    const before = codes("main.ts", cache)
+    linked("@acme/lib", "2.0.0", 1)
+    expect(codes("main.ts", cache)).toEqual(before)
+    linked("@acme/lib", "2.0.0", 2)
+    const after = codes("main.ts", cache)
+    expect(shown(after)).toEqual({ a: "deep", b: "deep" })
+    expect(after["a"]).not.toEqual(before["a"])
+    expect(after["b"]).toEqual(before["b"])
+  })
+
+  it.each(["uniflow", "@uniflow/compare"])("counts by its version where it is UniFlow's own: %s", (name) => {
+    linked(name, "1.0.0", 1)
+    write("main.ts", `${imports}import { f } from ${JSON.stringify(name)}\nexport const steps = [Step.make("a", { run: () => f() })]\n`)
+    const before = codes("main.ts")
+    expect(before["a"]).toMatchObject({ kind: "deep", parts: [{ name: "run of a" }, { file: name, name: "1.0.0" }] })
+    linked(name, "1.0.0", 2)
+    expect(codes("main.ts")).toEqual(before)
+    linked(name, "1.0.1", 2)
+    expect(codes("main.ts")["a"]).not.toEqual(before["a"])
+  })
+
+  it("makes a step unknown where it was changed while the process runs", () => {
+    linked("@acme/lib", "1.0.0", 1)
+    write("main.ts", `${imports}import { f } from "@acme/lib"\nimport { writeFileSync } from "node:fs"\nwriteFileSync(${JSON.stringify(join(elsewhere, "@acme/lib/inner.ts"))}, "export const inner = () => 3")\nexport const steps = [Step.make("a", { run: () => f() })]\n`)
+    expect(codes("main.ts")["a"]).toMatchObject({ kind: "unknown", why: expect.stringContaining("inner.ts was changed after this process began") })
   })
 })
 

@@ -32,7 +32,7 @@ const worthKeepingMs = 50
 const keepTreesMs = 10_000
 
 /** Finds what steps reach; keeps what it read for the same sources. */
-export const make = (stamps: FileStamps, cache: ReachedCache) => {
+export const make = (stamps: FileStamps, cache: ReachedCache, begunAtMs: number) => {
   const parsed = new Map<string, { readonly stamp: string; readonly module: ModuleItems | undefined }>()
   let project: { readonly digest: string; readonly path: string; readonly read: Project.Project; readonly influences: Influences.Influences } | undefined
   let forgetting: NodeJS.Timeout | undefined
@@ -50,11 +50,18 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
   const keyOf = ({ digest, frames, place, subject, texts }: Look): string =>
     createHash("sha256").update(JSON.stringify([place, digest, subject.step, frames[0], texts, ...conditionsInUse()])).digest("hex")
 
+  /** A file besides the project's sources may be another one than what this process loaded. */
+  const changedSince = (look: Look, paths: ReadonlyArray<string>): Reached | undefined => {
+    const path = paths.find((each) => digestOf(look, each) !== undefined && ProjectSources.isChangedAfter(each, begunAtMs))
+    return path === undefined ? undefined : { kind: "refused", why: `${path} was changed after this process began, so the code that runs may not be what is on disk; start the process again` }
+  }
+
   /** What was found before, where nothing has changed since. */
   const known = (look: Look): Reached | undefined => {
     const found = cache.get(keyOf(look))
     if (found === undefined || found.project !== look.digest) return undefined
-    return found.reads.every(([path, digest]) => digestOf(look, path) === digest) ? found.reached : undefined
+    if (!found.reads.every(([path, digest]) => digestOf(look, path) === digest)) return undefined
+    return changedSince(look, found.reads.map(([path]) => path)) ?? found.reached
   }
 
   const find = (look: Look, parser: Parser): Reached => {
@@ -70,6 +77,8 @@ export const make = (stamps: FileStamps, cache: ReachedCache) => {
       project = { digest, path: place.path, read, influences: Influences.make(read, look.paths) }
     }
     const reached = attempt(look, project.read, project.influences)
+    const changed = changedSince(look, project.read.reads())
+    if (changed !== undefined) return changed
     cache.set(keyOf(look), {
       project: digest,
       reads: project.read.reads().flatMap((path) => {

@@ -19,6 +19,9 @@ interface Global extends Influence {
   readonly package: string | undefined
 }
 
+/** A text in which something global, or a package, may be changed. */
+const mayBeGlobal = /\b(?:globalThis|global|prototype|process\.env|Object\.(?:assign|define|setProto)|Reflect\.)|^(?:await )?[\w$]+(?:\.[\w$]+)+\(|(?<![\w$.])(?!this\b)[A-Za-z_$][\w$]*(?:\.[\w$]+|\[[^\]\n]+\])+\s*(?:[-+*/%|&^?]|\|\||&&|\?\?)?=(?![=>])/m
+
 const wordPattern = /[\w$]+/g
 
 type Items = Extract<Found, { readonly kind: "items" }>
@@ -90,8 +93,32 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
   const changesParameter = (module: ModuleItems, node: Node, index: number, depth = 0): boolean => {
     const mutations = project.mutations(module)
     if (mutations.parameters.get(node)?.has(index) === true || depth > 6) return true
-    return (mutations.passes.get(node) ?? []).some((pass) => pass.parameter === index && calleeChanges(module, pass.callee, pass.index, false, depth + 1))
+    return (mutations.passes.get(node) ?? []).some((pass) => pass.parameter === index && calleeChanges(module, pass.callee, pass.index, pass.unknown, depth + 1))
   }
+
+  /** Whether a function changes something of the project besides its parameters and `this`, itself or through those that it calls. */
+  const changesOuter = (module: ModuleItems, node: Node, seen: Set<Node> = new Set()): boolean => {
+    if (seen.has(node)) return false
+    seen.add(node)
+    for (const mutation of project.mutations(module).within.get(node) ?? []) {
+      if (mutation.target.kind === "global") continue
+      const found = project.changed(module, mutation.target)
+      if (found.kind !== "items") continue
+      if (!(mutation.how.kind === "method" && isHarmlessMethod(mutation.how.method)) && counts(mutation, module, found, seen)) return true
+    }
+    for (const { name, node: use, scope } of module.scopes.references.values()) {
+      if (use.start < node.start || use.end > node.end) continue
+      const binding = module.scopes.resolve(name, scope)
+      if (binding === undefined || binding.scope !== module.scopes.root) continue
+      const found = project.local(module, binding.name)
+      if (found.kind !== "items" || found.items.length !== 1) continue
+      const value = valueOf(found.items[0]!)
+      if (value !== undefined && isFunction(value) && changesOuter(found.module, value, seen)) return true
+    }
+    return false
+  }
+
+  const methodChanges = (module: ModuleItems, method: Node, seen?: Set<Node>): boolean => project.mutations(module).changesThis.has(method) || changesOuter(module, method, seen)
 
   const calleeChanges = (module: ModuleItems, callee: Changed | undefined, index: number, otherwise: boolean, depth: number): boolean => {
     if (callee === undefined || callee.kind === "global") return otherwise
@@ -99,37 +126,46 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
     if (found.kind !== "items") return otherwise
     return found.items.some((item) => {
       const value = valueOf(item)
-      return value !== undefined && isFunction(value) ? changesParameter(found.module, value, index, depth) : otherwise
+      if (value !== undefined && isFunction(value)) return changesParameter(found.module, value, index, depth)
+      if (value === undefined || !isClass(value)) return otherwise
+      const made = list(child(value, "body") ?? value, "body").find((member) => member["kind"] === "constructor")
+      return child(value, "superClass") !== undefined || (made !== undefined && changesParameter(found.module, made, index, depth))
     })
   }
 
-  const counts = (mutation: Mutation, by: ModuleItems, { items, module }: Items): boolean => {
+  const counts = (mutation: Mutation, by: ModuleItems, { items, module }: Items, seen?: Set<Node>): boolean => {
     const { how } = mutation
     if (how.kind === "assigned") return true
-    if (how.kind === "method" && isHarmlessMethod(how.method)) return false
     const value = items.length === 1 ? valueOf(items[0]!) : undefined
+    const method = how.kind === "method" && value !== undefined ? methodOf(module, value, how.method) : undefined
+    if (method !== undefined) return methodChanges(method.module, method.node, seen)
+    if (how.kind === "method" && isHarmlessMethod(how.method)) return false
     if (value === undefined) return true
     if (isFixed(value)) return false
-    if (how.kind === "argument") return !isClass(value) && calleeChanges(by, how.callee, how.index, mutation.atLoad, 0)
+    if (how.kind === "argument") return !isClass(value) && calleeChanges(by, how.callee, how.index, mutation.atLoad || how.unknown, 0)
     if (isClass(value)) {
       return list(child(value, "body") ?? value, "body").some((member) => member.type === "StaticBlock" || (member["static"] === true && !isFunction(member)))
-    }
-    if (value.type === "ObjectExpression") {
-      const method = functionIn(value, how.method)
-      return method === undefined || project.mutations(module).changesThis.has(method)
     }
     if (value.type === "NewExpression" || value.type === "CallExpression") {
       const root = rootBinding(module, child(value, "callee")!)
       // What a package made: what a module does to it as it is loaded counts, not each use.
-      if (root === "global") return true
-      if (root?.kind === "package" || root?.kind === "runtime") return mutation.atLoad && mutation.item.runs
-      if (root?.kind === "items" && value.type === "NewExpression" && root.items.length === 1) {
-        const made = valueOf(root.items[0]!)
-        const method = made === undefined || !isClass(made) || child(made, "superClass") !== undefined ? undefined : functionIn(made, how.method)
-        if (method !== undefined) return project.mutations(root.module).changesThis.has(method)
-      }
+      if (root !== "global" && (root?.kind === "package" || root?.kind === "runtime")) return mutation.atLoad && mutation.item.runs
     }
     return true
+  }
+
+  /** A method of the project's own: of an object as it is written, or of a class that an instance is made of. */
+  const methodOf = (module: ModuleItems, value: Node, name: string): { readonly module: ModuleItems; readonly node: Node } | undefined => {
+    if (value.type === "ObjectExpression") {
+      const node = functionIn(value, name)
+      return node === undefined ? undefined : { module, node }
+    }
+    if (value.type !== "NewExpression") return undefined
+    const root = rootBinding(module, child(value, "callee")!)
+    if (root === undefined || root === "global" || root.kind !== "items" || root.items.length !== 1) return undefined
+    const made = valueOf(root.items[0]!)
+    const node = made === undefined || !isClass(made) || child(made, "superClass") !== undefined ? undefined : functionIn(made, name)
+    return node === undefined ? undefined : { module: root.module, node }
   }
 
   /** Files in which something may be called by one of these names. */
@@ -156,6 +192,7 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
     if (assignable && !isFunction(value) && target.items[0]!.node.type === "VariableDeclarator") return []
     const known = changes.get(target.items[0]!)
     if (known !== undefined) return known
+    changes.set(target.items[0]!, [])
     const made = mentioning(target.module, target.items.flatMap(({ names }) => names)).flatMap((path) => {
       const module = project.open(path)
       if (module === undefined) return []
@@ -164,7 +201,11 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
       const handed = project.mutations(module).returns
         .filter((each) => each.target.kind !== "global" && isCallable(each.item) && !target.items.includes(each.item) && isSame(project.changed(module, each.target), target))
         .flatMap(({ item }) => givenBy(module, item))
-      return [...[...new Set(found.map(({ item }) => item))].map((item) => ({ module, item })), ...handed]
+      // What another constant holds is changed through that one, too.
+      const holders = assignable ? [] : project.mutations(module).holds
+        .filter((each) => each.target.kind !== "global" && !target.items.includes(each.item) && isSame(project.changed(module, each.target), target))
+        .flatMap(({ item }) => changing({ kind: "items", module, name: item.name, items: [item] }).filter((each) => !target.items.includes(each.item)))
+      return [...[...new Set(found.map(({ item }) => item))].map((item) => ({ module, item })), ...handed, ...holders]
     })
     changes.set(target.items[0]!, made)
     return made
@@ -203,16 +244,30 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
   }
 
   const globalsIn = (path: string): ReadonlyArray<Global> => {
-    if (!/\b(?:globalThis|global|prototype|process\.env|Object\.(?:assign|define|setProto)|Reflect\.)|^(?:await )?[\w$]+(?:\.[\w$]+)+\(/m.test(project.textOf(path) ?? "")) return []
+    if (!mayBeGlobal.test(project.textOf(path) ?? "")) return []
     const module = project.open(path)
     if (module === undefined) return []
     return project.mutations(module).all.flatMap(({ atLoad, how, item, target }): ReadonlyArray<Global> => {
-      if (!atLoad || !item.runs) return []
-      if (target.kind === "global") return how.kind === "assigned" && !/^(?:module|exports)\b/.test(target.name) ? [{ module, item, package: undefined }] : []
-      if (target.kind !== "import" || ownPackages.test(target.specifier) || (how.kind === "method" && isHarmlessMethod(how.method))) return []
+      const runs = atLoad && !isCallable(item)
+      if (target.kind === "global") {
+        if (how.kind !== "assigned" || /^(?:module|exports)\b/.test(target.name)) return []
+        return runs || (isCallable(item) && isCalledAtLoad(module, item)) ? [{ module, item, package: undefined }] : []
+      }
+      if (!runs || !item.runs || target.kind !== "import" || ownPackages.test(target.specifier) || (how.kind === "method" && isHarmlessMethod(how.method))) return []
       const at = project.changed(module, target)
       return at.kind === "package" ? [{ module, item, package: at.package.name }] : []
     })
+  }
+
+  /** Whether some module calls a function as it is loaded, or hands it to a call, itself or through others. */
+  const isCalledAtLoad = (module: ModuleItems, item: Item, seen = new Set<Item>()): boolean => {
+    if (seen.has(item)) return false
+    seen.add(item)
+    const target: Items = { kind: "items", module, name: item.name, items: [item] }
+    return using(module, item).some((use) =>
+      isCallable(use.item)
+        ? isCalledAtLoad(use.module, use.item, seen)
+        : project.mutations(use.module).called.some((each) => each.item === use.item && each.target.kind !== "global" && isSame(project.changed(use.module, each.target), target)))
   }
 
   /**

@@ -54,7 +54,7 @@ export interface ModuleItems {
   readonly imports: ReadonlyArray<string>
   /** Modules that are imported for what they do alone. */
   readonly sideEffects: ReadonlyArray<string>
-  /** Whether it is CommonJS: then it counts as one whole. */
+  /** Whether it is CommonJS, or a script: nothing is imported or exported by syntax, so it counts as one whole. */
   readonly common: boolean
   readonly print: (item: Item) => Printed
   readonly printNode: (node: Node) => Printed
@@ -221,7 +221,7 @@ export const make = (path: string, source: string, program: Node): ModuleItems =
     stars,
     imports: [...imports],
     sideEffects,
-    common: !isModule && /\b(?:module\.exports|exports\.|exports\[|require\s*\()/.test(source),
+    common: !isModule,
     printNode,
     print: (item) => {
       const known = printed.get(item)
@@ -267,6 +267,18 @@ const print = (root: Node, scopes: Scopes): Printed => {
     const use = scopes.references.get(node)
     const binding = use === undefined ? undefined : scopes.resolve(use.name, use.scope)
     return binding?.kind === "import" ? binding : undefined
+  }
+  /** `require`, or what `createRequire(import.meta.url)` gave. */
+  const isRequire = (node: Node | undefined): boolean => {
+    if (node === undefined || isGlobal(node, "require")) return node !== undefined
+    const use = scopes.references.get(node)
+    const binding = use === undefined ? undefined : scopes.resolve(use.name, use.scope)
+    const made = use === undefined ? node : binding?.node.type === "VariableDeclarator" && !binding.assigned ? child(binding.node, "init") : undefined
+    const call = made === undefined ? undefined : unwrap(made)
+    const creator = call?.type === "CallExpression" ? unwrap(child(call, "callee")!) : undefined
+    const from = creator === undefined ? undefined : importOf(creator.type === "MemberExpression" ? unwrap(child(creator, "object")!) : creator)
+    return from?.from !== undefined && /^(?:node:)?module$/.test(from.from)
+      && (creator!.type === "MemberExpression" ? nameOf(child(creator!, "property")) : importedName(from.node)) === "createRequire"
   }
   const isMetaUrl = (node: Node | undefined): boolean =>
     node?.type === "MemberExpression" && child(node, "object")?.type === "MetaProperty" && nameOf(child(node, "property")) === "url"
@@ -315,13 +327,19 @@ const print = (root: Node, scopes: Scopes): Printed => {
         break
       case "CallExpression": {
         const callee = child(node, "callee")
-        if (isGlobal(callee, "require")) {
+        if (isRequire(callee === undefined ? undefined : unwrap(callee))) {
           const from = text(list(node, "arguments")[0])
           if (from === undefined) return cannot(node, "it requires something that is no literal")
           pieces.push("require(", { kind: "import", specifier: from, imported: "*" }, ")")
           return
         }
         const object = callee === undefined ? undefined : child(callee, "object")
+        if (object?.type === "MetaProperty" && nameOf(child(callee!, "property")) === "resolve") {
+          const from = text(list(node, "arguments")[0])
+          if (from === undefined) return cannot(node, "it resolves something that is no literal")
+          pieces.push("resolve(", { kind: "file", specifier: from }, ")")
+          return
+        }
         if (object?.type === "MetaProperty" && ["glob", "globEager"].includes(nameOf(child(callee!, "property")) ?? "")) return cannot(node, "it uses `import.meta.glob`")
         break
       }
@@ -336,6 +354,7 @@ const print = (root: Node, scopes: Scopes): Printed => {
       }
       case "MemberExpression":
       case "OptionalMemberExpression": {
+        if (text(child(node, "property")) === "name") readsName = true
         if (node["computed"] === true) break
         const property = nameOf(child(node, "property"))
         if (property === "name") readsName = true
@@ -376,6 +395,11 @@ const print = (root: Node, scopes: Scopes): Printed => {
     if (node["optional"] === true && node.type.startsWith("Optional")) pieces.push("?")
     if (node.type === "TemplateElement") pieces.push(JSON.stringify((node["value"] as { readonly raw?: unknown }).raw))
     if (node.type === "ThisExpression" || node.type === "Super") pieces.push("^")
+    // `[, a]` is not `[a]`.
+    const elements = node["elements"]
+    if (Array.isArray(elements) && elements.includes(null)) pieces.push("holes ", elements.flatMap((each, i) => each === null ? [i] : []).join())
+    // `constructor(readonly rate: number)` names a field.
+    if (node.type === "TSParameterProperty") pieces.push("field ", ...patternNames(child(node, "parameter")!))
     if (isClass) pieces.push("class ", nameOf(child(node, "id")) ?? "")
     if (node.type === "PrivateName" || node.type === "JSXNamespacedName") pieces.push(JSON.stringify(nameOf(child(node, "id")) ?? nameOf(child(node, "name"))))
     for (const [field, each] of childrenOf(node)) {

@@ -18,7 +18,8 @@ export type Changed =
 export type How =
   | { readonly kind: "assigned" }
   | { readonly kind: "method"; readonly method: string }
-  | { readonly kind: "argument"; readonly callee: Changed | undefined; readonly index: number }
+  /** `unknown`: which function that is cannot be told, and it may be one of the project's. */
+  | { readonly kind: "argument"; readonly callee: Changed | undefined; readonly index: number; readonly unknown: boolean }
 
 export interface Mutation {
   readonly item: Item
@@ -43,6 +44,9 @@ const changing = new Set(["Object.assign", "Object.defineProperty", "Object.defi
 /** Packages whose functions change nothing that they are given: they declare steps and schemas. */
 export const ownPackages = /^(?:uniflow|effect|@uniflow\/[^/]+)(?:\/|$)/
 
+/** Methods of built-in values that keep what they are given, and change nothing of it. */
+const keeping = new Set("push unshift add set append fill splice delete log info warn error debug assign".split(" "))
+
 export const isHarmlessMethod = (name: string): boolean => harmless.has(name)
 
 /** A parameter that a function hands on. */
@@ -50,6 +54,7 @@ export interface Pass {
   readonly parameter: number
   readonly callee: Changed | undefined
   readonly index: number
+  readonly unknown: boolean
 }
 
 export interface Mutations {
@@ -62,6 +67,12 @@ export interface Mutations {
   readonly passes: ReadonlyMap<Node, ReadonlyArray<Pass>>
   /** Functions that change `this`. */
   readonly changesThis: ReadonlySet<Node>
+  /** What each function changes outside of itself, functions inside of it included. */
+  readonly within: ReadonlyMap<Node, ReadonlyArray<Mutation>>
+  /** Functions that are called, or given to a call, while the module is loaded. */
+  readonly called: ReadonlyArray<{ readonly item: Item; readonly target: Changed }>
+  /** Values that a constant is another name for, or holds: `const all = { table }`. */
+  readonly holds: ReadonlyArray<{ readonly item: Item; readonly target: Changed }>
 }
 
 /** The expression that a chain of members and calls begins with. */
@@ -85,6 +96,38 @@ const isThroughCall = (given: Node): boolean => {
   return node.type === "CallExpression" || node.type === "OptionalCallExpression" || (isMember(node) && isThroughCall(child(node, "object")!)) || (node.type === "AwaitExpression" && isThroughCall(child(node, "argument")!))
 }
 
+/** The expressions whose value one may have: both branches of a condition, the elements of a list, the values of an object. */
+const alternatives = (node: Node): ReadonlyArray<Node> => {
+  switch (node.type) {
+    case "ArrayExpression":
+      return list(node, "elements").map((each) => each.type === "SpreadElement" ? child(each, "argument")! : each)
+    case "ObjectExpression":
+      return list(node, "properties").flatMap((each) => child(each, each.type === "SpreadElement" ? "argument" : "value") ?? [])
+    case "ConditionalExpression":
+      return [child(node, "consequent")!, child(node, "alternate")!]
+    case "LogicalExpression":
+      return [child(node, "left")!, child(node, "right")!]
+    case "SequenceExpression":
+      return list(node, "expressions").slice(-1)
+    case "AssignmentExpression":
+      return [child(node, "right")!]
+  }
+  return []
+}
+
+/** The names and members in a value, however deep in lists and objects. */
+function* valuesIn(given: Node): Generator<Node> {
+  const node = unwrap(given)
+  if (node.type === "Identifier" || isMember(node)) yield node
+  else for (const each of alternatives(node)) yield* valuesIn(each)
+}
+
+/** `f.call(x, …)` and `f.apply(x, …)` for a method that is read from a member: the method's name. */
+const borrowedMethod = (callee: Node): string | undefined => {
+  const [by, method] = [nameOf(child(callee, "property")), isMember(callee) ? unwrap(child(callee, "object")!) : undefined]
+  return (by === "call" || by === "apply") && method !== undefined && isMember(method) && method["computed"] !== true ? nameOf(child(method, "property")) : undefined
+}
+
 const isMember = (node: Node): boolean => node.type === "MemberExpression" || node.type === "OptionalMemberExpression"
 
 const chainOf = (given: Node): string => {
@@ -100,6 +143,17 @@ export const read = (module: ModuleItems): Mutations => {
   const parameters = new Map<Node, Set<number>>()
   const passes = new Map<Node, Array<Pass>>()
   const changesThis = new Set<Node>()
+  const within = new Map<Node, Array<Mutation>>()
+  const called: Array<Mutations["called"][number]> = []
+  const holds: Array<Mutations["holds"][number]> = []
+  /** Functions that run where they stand, or may: called at once, or given to a call. */
+  const immediate = new Set<Node>()
+
+  const isAtLoad = (functions: ReadonlyArray<Node>): boolean => functions.every((f) => immediate.has(f))
+  const add = (mutation: Mutation, functions: ReadonlyArray<Node>): void => {
+    all.push(mutation)
+    for (const f of functions) within.set(f, [...within.get(f) ?? [], mutation])
+  }
 
   const bindingOf = (node: Node): Binding | undefined => {
     const use = scopes.references.get(node)
@@ -121,21 +175,24 @@ export const read = (module: ModuleItems): Mutations => {
   /** Notes that a chain's value is changed; goes on from a local variable to what it was made from. */
   const changed = (item: Item, chain: Node, how: How, functions: ReadonlyArray<Node>, seen: ReadonlySet<Binding> = new Set()): void => {
     const root = rootOf(chain)
-    const atLoad = functions.length === 0
+    const atLoad = isAtLoad(functions)
     if (root.type === "ThisExpression") {
       if (how.kind === "method" && isHarmlessMethod(how.method)) return
       const holder = functions.findLast((f) => f.type !== "ArrowFunctionExpression")
       if (holder !== undefined) changesThis.add(holder)
       return
     }
-    if (root.type !== "Identifier") return
+    if (root.type !== "Identifier") {
+      for (const each of alternatives(root)) changed(item, each, how, functions, seen)
+      return
+    }
     const binding = bindingOf(root)
     if (binding === undefined) {
-      if (scopes.references.has(root)) all.push({ item, target: { kind: "global", name: chainOf(chain) }, how, atLoad, given: false })
+      if (scopes.references.has(root)) add({ item, target: { kind: "global", name: chainOf(chain) }, how, atLoad, given: false }, functions)
       return
     }
     const target = named(binding, chain)
-    if (target !== undefined) all.push({ item, target, how, atLoad, given: isThroughCall(chain) })
+    if (target !== undefined) add({ item, target, how, atLoad, given: isThroughCall(chain) }, functions)
     if (seen.has(binding)) return
     // A constant of the module may be another name for what it was made from.
     const alias = target === undefined || binding.node.type !== "VariableDeclarator" ? undefined : child(binding.node, "init")
@@ -147,7 +204,7 @@ export const read = (module: ModuleItems): Mutations => {
         const index = list(f, "params").findIndex((parameter) => parameter.start <= binding.node.start && binding.node.end <= parameter.end)
         if (index < 0) continue
         if (how.kind === "argument") {
-          passes.set(f, [...passes.get(f) ?? [], { parameter: index, callee: how.callee, index: how.index }])
+          passes.set(f, [...passes.get(f) ?? [], { parameter: index, callee: how.callee, index: how.index, unknown: how.unknown }])
           continue
         }
         parameters.set(f, (parameters.get(f) ?? new Set()).add(index))
@@ -158,7 +215,9 @@ export const read = (module: ModuleItems): Mutations => {
       return
     }
     const init = binding.node.type === "VariableDeclarator" ? child(binding.node, "init") ?? loopOver.get(binding.node) : undefined
-    if (init !== undefined && how.kind !== "argument") changed(item, init, how.kind === "method" && isHarmlessMethod(how.method) ? how : { kind: "assigned" }, functions, on)
+    // `const self = this` is that of the function that it stands in.
+    const around = functions.filter((f) => f.start <= binding.node.start && binding.node.end <= f.end)
+    if (init !== undefined && how.kind !== "argument") changed(item, init, how.kind === "method" && isHarmlessMethod(how.method) ? how : { kind: "assigned" }, around, on)
   }
 
   /** Where a function stands as an argument of a method: what the method belongs to. */
@@ -166,27 +225,81 @@ export const read = (module: ModuleItems): Mutations => {
   /** What a loop's variable goes over. */
   const loopOver = new Map<Node, Node>()
 
+  /** A global function by its name, where a constant is another name for it: `const { assign } = Object`. */
+  const globalName = (callee: Node): string => {
+    const binding = callee.type === "Identifier" ? bindingOf(callee) : undefined
+    if (binding === undefined) return chainOf(callee).replace(/^(?:globalThis|global)\./, "")
+    if (binding.node.type !== "VariableDeclarator" || binding.assigned) return ""
+    const [id, init] = [child(binding.node, "id")!, child(binding.node, "init")]
+    if (init === undefined || bindingOf(rootOf(init)) !== undefined) return ""
+    if (id.type === "Identifier") return chainOf(init)
+    const property = list(id, "properties").find((each) => nameOf(child(each, "value")) === binding.name)
+    return property === undefined ? "" : `${chainOf(init)}.${nameOf(child(property, "key"))}`
+  }
+
   const call = (item: Item, node: Node, functions: ReadonlyArray<Node>): void => {
     const callee = unwrap(child(node, "callee")!)
     const args = list(node, "arguments")
-    if (isMember(callee)) {
-      const method = callee["computed"] === true ? "?" : nameOf(child(callee, "property")) ?? "?"
+    const method = isMember(callee) ? callee["computed"] === true ? "?" : nameOf(child(callee, "property")) ?? "?" : undefined
+    if (method !== undefined) {
       for (const argument of args) if (isFunction(argument)) callOf.set(argument, child(callee, "object")!)
       changed(item, child(callee, "object")!, { kind: "method", method }, functions)
     }
     const root = rootOf(callee)
     const binding = root.type === "Identifier" ? bindingOf(root) : undefined
+    const taken = binding === undefined || callee !== root ? undefined : takenMethod(binding)
+    if (taken !== undefined) changed(item, taken.from, { kind: "method", method: taken.method }, functions)
     if (binding?.from !== undefined && ownPackages.test(binding.from)) return
+    if (isFunction(callee)) immediate.add(callee)
+    for (const argument of args) if (isFunction(unwrap(argument))) immediate.add(unwrap(argument))
     const isGlobal = root.type === "Identifier" && binding === undefined
+    const changesFirst = changing.has(globalName(callee))
+    const borrowed = borrowedMethod(callee)
+    if (borrowed !== undefined && args[0] !== undefined) changed(item, args[0], { kind: "method", method: borrowed }, functions)
     const target: Changed | undefined = binding === undefined ? undefined : callee === root || binding.kind === "import" ? named(binding, callee) : undefined
+    // A function that was handed over, or a method of something that was.
+    const unknown = binding !== undefined && binding.kind !== "import" && binding.scope !== scopes.root && (method === undefined || !(isHarmlessMethod(method) || keeping.has(method)))
+    if (isAtLoad(functions) && target !== undefined) called.push({ item, target })
     for (const [index, argument] of args.entries()) {
       const value = unwrap(argument.type === "SpreadElement" ? child(argument, "argument")! : argument)
-      if (value.type !== "Identifier" && !isMember(value)) continue
-      if (isGlobal) {
-        if (index === 0 && changing.has(chainOf(callee))) changed(item, value, { kind: "assigned" }, functions)
-        continue
+      if (value.type === "ThisExpression" && !isGlobal) changed(item, value, { kind: "assigned" }, functions)
+      for (const each of valuesIn(value)) {
+        if (isAtLoad(functions)) handedOver(item, each)
+        if (index === 0 && changesFirst) changed(item, each, { kind: "assigned" }, functions)
+        if (!isGlobal && !changesFirst) changed(item, each, { kind: "argument", callee: target, index, unknown }, functions)
       }
-      changed(item, value, { kind: "argument", callee: target, index }, functions)
+    }
+  }
+
+  const handedOver = (item: Item, value: Node): void => {
+    const binding = value.type === "Identifier" ? bindingOf(value) : undefined
+    const target = binding === undefined ? undefined : named(binding, value)
+    if (target !== undefined) called.push({ item, target })
+  }
+
+  /** A method that was taken from what it belongs to: `const { add } = table`, `const add = table.add`. */
+  const takenMethod = ({ assigned, name, node }: Binding): { readonly from: Node; readonly method: string } | undefined => {
+    const [id, init] = node.type === "VariableDeclarator" && !assigned ? [child(node, "id")!, child(node, "init")] : []
+    if (id === undefined || init === undefined) return undefined
+    const value = unwrap(init)
+    if (id.type === "ObjectPattern") {
+      const property = list(id, "properties").find((each) => nameOf(child(each, "value")) === name)
+      const method = property === undefined ? undefined : nameOf(child(property, "key"))
+      return method === undefined ? undefined : { from: value, method }
+    }
+    const bound = value.type === "CallExpression" && nameOf(child(unwrap(child(value, "callee")!), "property")) === "bind" ? unwrap(child(unwrap(child(value, "callee")!), "object")!) : value
+    const method = isMember(bound) && bound["computed"] !== true ? nameOf(child(bound, "property")) : undefined
+    return method === undefined ? undefined : { from: child(bound, "object")!, method }
+  }
+
+  const held = (item: Item): void => {
+    const value = item.node.type === "VariableDeclarator" ? child(item.node, "init") : item.runs || isFunction(item.node) ? undefined : item.node
+    if (value === undefined || isFunction(unwrap(value))) return
+    for (const each of valuesIn(unwrap(value))) {
+      const root = rootOf(each)
+      const binding = root.type === "Identifier" && !isThroughCall(each) ? bindingOf(root) : undefined
+      const target = binding === undefined ? undefined : named(binding, each)
+      if (target !== undefined) holds.push({ item, target })
     }
   }
 
@@ -256,6 +369,9 @@ export const read = (module: ModuleItems): Mutations => {
     changed(item, target, { kind: "assigned" }, functions)
   }
 
-  for (const item of module.items) visit(item, item.node, [])
-  return { all, returns, parameters, passes, changesThis }
+  for (const item of module.items) {
+    held(item)
+    visit(item, item.node, [])
+  }
+  return { all, returns, parameters, passes, changesThis, within, called, holds }
 }

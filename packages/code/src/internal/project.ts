@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto"
 import { readFileSync, realpathSync, statSync } from "node:fs"
-import { extname } from "node:path"
+import { extname, sep } from "node:path"
 import * as Compiled from "./compiled.ts"
 import { sourceExtensions } from "./imports.ts"
 import { importedName, type Item, make as takeApart, type ModuleItems, type Ref } from "./moduleItems.ts"
@@ -31,7 +31,15 @@ interface Imported {
   readonly alone: boolean
 }
 
-const importPattern = /(?:^|[\n;])\s*(?:import|export)\s+(?!type[\s{])(?:[^"'`;]*?\bfrom\s*)?(["'])([^"'\n]+)\1/g
+const importPattern = /(?:^|[\n;])\s*(?:import|export)\b(?!\s*type[\s{])\s*(?:[^"'`;()]*?\bfrom\s*)?(["'])([^"'\n]+)\1/g
+
+/** CommonJS: `require("./a")`, and whether it is a statement by itself. */
+const requirePattern = /((?:^|[\n;])\s*)?\brequire\(\s*(["'])([^"'\n]+)\2/g
+
+const importsIn = (text: string): ReadonlyArray<Imported> => [
+  ...Array.from(text.matchAll(importPattern), ([whole, , specifier]) => ({ specifier: specifier!, alone: /^[\n;\s]*import\s*["']/.test(whole) })),
+  ...Array.from(text.matchAll(requirePattern), ([, before, , specifier]) => ({ specifier: specifier!, alone: before !== undefined }))
+]
 
 const realPath = (path: string): string => {
   try {
@@ -64,12 +72,17 @@ export const make = (parser: Parser, root: string, parsed: Map<string, { readonl
       text = undefined
     }
     texts.set(path, text)
+    // What is linked from elsewhere is no part of the project's digest.
+    if (!path.startsWith(root + sep)) read.add(path)
     return text
   }
 
+  /** The file that is read for one: its source, where that stands for it. */
+  const pathOf = (given: string): string => realPath(compiled.sourceOf(given))
+
   const open = (given: string): ModuleItems | undefined => {
     if (modules.has(given)) return modules.get(given)
-    const path = realPath(compiled.sourceOf(given))
+    const path = pathOf(given)
     const module = modules.has(path) ? modules.get(path) : take(path)
     modules.set(given, module)
     modules.set(path, module)
@@ -138,6 +151,7 @@ export const make = (parser: Parser, root: string, parsed: Map<string, { readonl
 
   return {
     open,
+    pathOf,
     textOf,
     exported,
     local,
@@ -168,8 +182,7 @@ export const make = (parser: Parser, root: string, parsed: Map<string, { readonl
     },
     /** What a module imports, told from its text. */
     importsOf: (path: string): ReadonlyArray<Imported> => {
-      const known = imports.get(path)
-        ?? Array.from((textOf(path) ?? "").matchAll(importPattern), ([whole, , specifier]) => ({ specifier: specifier!, alone: /^[\n;\s]*import\s*["']/.test(whole) }))
+      const known = imports.get(path) ?? importsIn(textOf(path) ?? "")
       imports.set(path, known)
       return known
     },

@@ -166,11 +166,53 @@ export const reach = (project: Project, influences: Influences, root: string, mo
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) parts.push(next())
   }
 
+  /** What runs while modules are loaded, by the order in which those are. */
+  const running = new Map<Item, ModuleItems>()
+
+  /** Modules that the step's own functions reach. */
+  let own: ReadonlyArray<ModuleItems> = []
+
+  /** Modules in the order in which they are loaded with those that the step's functions reach. */
+  const loadOrder = (): ReadonlyMap<string, number> => {
+    const order = new Map<string, number>()
+    const seen = new Set<string>()
+    const load = (given: string): void => {
+      const path = project.pathOf(given)
+      if (seen.has(path)) return
+      seen.add(path)
+      for (const { specifier } of project.importsOf(path)) {
+        const at = project.resolve(path, specifier)
+        if (at?.kind === "file") load(at.path)
+      }
+      order.set(path, order.size)
+    }
+    for (const { path } of own) load(path)
+    return order
+  }
+
+  /** Statements that change something count in their order, and by whether their module is loaded with the step's. */
+  const orderPart = (): Part => {
+    const order = loadOrder()
+    const all = Array.from(running, ([item, from]) => ({ item, from, at: order.get(from.path) }))
+      .sort((a, b) => (a.at ?? Infinity) - (b.at ?? Infinity) || (a.from.path < b.from.path ? -1 : a.from.path > b.from.path ? 1 : a.item.index - b.item.index))
+    return {
+      file: shown(module.path),
+      name: "what its imports load, in order",
+      numbered: all.map(({ at, item }) => `${numbers.get(item)}${at === undefined ? "?" : ""}`).join(),
+      named: [...new Set(all.map(({ at, from }) => `${shown(from.path)}${at === undefined ? "?" : ""}`))].join(),
+      text: null,
+      readsName: false,
+      names: []
+    }
+  }
+
   const join = ({ item, module: from }: Influence, caused: Set<Item>): void => {
     numberOf(item, itemPart(from, item))
-    if (!isCallable(item) || caused.has(item)) return
+    if (!isCallable(item)) running.set(item, from)
+    if (caused.has(item)) return
     caused.add(item)
-    extra.push(...influences.using(from, item))
+    // A function is called by those that mention it; what holds functions, by those that call one which changes something.
+    extra.push(...isCallable(item) ? influences.using(from, item) : item.runs ? [] : influences.changing({ kind: "items", module: from, name: item.name, items: [item] }))
   }
 
   /** Modules that are loaded with those that are reached. */
@@ -196,6 +238,7 @@ export const reach = (project: Project, influences: Influences, root: string, mo
       numberOf(node, () => written(module, name, node, module.source.slice(node.start, node.end), module.printNode(node)))
     }
     drain()
+    own = [module, ...modules]
     const caused = new Set<Item>()
     for (let before = -1; before !== numbers.size;) {
       before = numbers.size
@@ -213,6 +256,7 @@ export const reach = (project: Project, influences: Influences, root: string, mo
       drain()
       if (extra.length > 0) before = -1
     }
+    if (running.size > 0) parts.push(orderPart())
   } catch (stop) {
     if (stop instanceof Stop) return stop.reached
     throw stop

@@ -1,8 +1,8 @@
 /**
  * Where an import leads: to a file of the workspace, to an installed package, or to the runtime itself.
  *
- * Packages whose files lie outside of every `node_modules` are of the workspace, and count as source. What decides, as in
- * Node: relative paths, `imports` and `exports` with the conditions of this process; besides, tsconfig `paths`.
+ * Packages whose files lie outside of every `node_modules` are of the workspace, and count as source; UniFlow's own do
+ * not, because a step's result does not depend on how it is recorded. What decides, as in Node: relative paths, `imports` and `exports` with the conditions of this process; besides, tsconfig `paths`.
  */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs"
 import { builtinModules } from "node:module"
@@ -39,6 +39,8 @@ export const conditionsInUse = (): ReadonlySet<string> => {
 }
 
 const runtime = new Set(builtinModules)
+
+const uniflow = /^(?:uniflow|@uniflow\/[^/]+)$/
 
 /** The files that a value of `exports` or `imports` may mean, under conditions; undefined where it means none. */
 const target = (value: unknown, star: string, conditions: ReadonlySet<string>): string | undefined => {
@@ -167,7 +169,7 @@ export const make = (parser: Parser, root: string) => {
   }
 
   const inPackage = (name: string, folder: string, rest: string, manifest: Json): Resolved | undefined => {
-    if (folder.split(sep).includes("node_modules")) return { kind: "package", name, folder, subpath: rest }
+    if (folder.split(sep).includes("node_modules") || uniflow.test(name)) return { kind: "package", name, folder, subpath: rest }
     const { exports } = manifest
     if (exports !== undefined && exports !== null) {
       const map = isJson(exports) && Object.keys(exports).some((key) => key.startsWith(".")) ? exports : { ".": exports }

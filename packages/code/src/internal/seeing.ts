@@ -38,7 +38,7 @@ export const make = (options: SeeingOptions, deep: { readonly cacheFile: string 
   const digests = new Map<string, { readonly atMs: number; readonly sources: ProjectSources.Sources }>()
   const captures = new Map<string, string | undefined>()
   const cache = deep === undefined ? undefined : ReachedCache.make(deep.cacheFile)
-  const look = cache === undefined ? undefined : makeDeepLook(stamps, cache)
+  const look = cache === undefined ? undefined : makeDeepLook(stamps, cache, begunAtMs)
   // One looks, the others wait and take its answer.
   const looking = Semaphore.makeUnsafe(1)
   let parser: Parser | undefined

@@ -11,7 +11,7 @@ export interface Edit {
 const main = "src/main.ts"
 
 const all = (part: string): Record<string, ReadonlyArray<string>> =>
-  Object.fromEntries(["load", "clean", "train", "evaluate", "report", "prompt", "lazy", "old", "numbers", "kinds", "listed", "counted", "shared", "idle"].map((step) => [step, [part]]))
+  Object.fromEntries(["load", "clean", "train", "evaluate", "report", "prompt", "lazy", "old", "numbers", "kinds", "listed", "counted", "shared", "odd", "filled", "summed", "formed", "ordered", "required", "idle"].map((step) => [step, [part]]))
 
 export const edits: ReadonlyArray<Edit> = [
   // A step's own function.
@@ -74,6 +74,42 @@ export const edits: ReadonlyArray<Edit> = [
   { what: "one of two steps that read by one instance", at: [[main, `reader.read("b")`, `reader.read("a")`]], runs: { listed: ["run of listed"] } },
   { what: "a private field of a class that an instance is made of", at: [["src/api.ts", `["b", 2]`, `["b", 3]`]], runs: { listed: ["Reader"], counted: ["Reader"] } },
   { what: "a memo", at: [["src/memo.ts", "n < 2 ? n", "n < 1 ? n"]], runs: { numbers: ["fib"] } },
+  { what: "a hole in a pattern", at: [["src/odd.ts", "[, second]", "[second]"]], runs: { odd: ["middle"] } },
+  { what: "a hole in a list", at: [["src/odd.ts", "[1, , 2]", "[1, 2]"]], runs: { odd: ["sparse"] } },
+  { what: "what another name of `Object.assign` fills in", at: [["src/odd.ts", "{ on: 1 }", "{ on: 2 }"]], runs: { odd: ["set"] } },
+  { what: "what a borrowed method pushes", at: [["src/odd.ts", "call(stack, 7)", "call(stack, 8)"]], runs: { odd: ["Array.prototype.push.call(stack, 8)"] } },
+  { what: "what is filled in through an object that is handed over", at: [["src/fill.ts", "to: table }, 1)", "to: table }, 10)"]], runs: { filled: ["put({ to: table }, 10)"] } },
+  { what: "what is filled in through a list", at: [["src/fill.ts", `"b", 2`, `"b", 20`]], runs: { filled: [`for (const each of [table]) each.set("b", 20)`] } },
+  { what: "what is filled in through a constant that holds the table", at: [["src/fill.ts", `"c", 3`, `"c", 30`]], runs: { filled: [`holder.table.set("c", 30)`] } },
+  { what: "what is filled in by another name, from another file", at: [["src/fill.ts", `"d", 4`, `"d", 40`]], runs: { filled: [`alias.set("d", 40)`] } },
+  { what: "a function of a list that a function fills it in by", at: [["src/fill.ts", `"e", 5`, `"e", 50`]], runs: { filled: ["plugins"] } },
+  { what: "a constructor that fills it in", at: [["src/fill.ts", `"f", 6`, `"f", 60`]], runs: { filled: ["Plugin"] } },
+  { what: "what a method of another constant fills in", at: [["src/fill.ts", `"g", 7`, `"g", 70`]], runs: { filled: [`registry.add("g", 70)`] } },
+  { what: "the same, by a method that was taken from it", at: [["src/fill.ts", `"h", 8`, `"h", 80`]], runs: { filled: [`add("h", 80)`] } },
+  { what: "the same, by a method with a name that elsewhere changes nothing", at: [["src/fill.ts", `"i", 9`, `"i", 90`]], runs: { filled: [`registry.with("i", 90)`] } },
+  { what: "a method of that constant which only reads", at: [["src/fill.ts", "registry.size() > 0", "registry.size() > 1"]], runs: {} },
+  { what: "a method that hands on its instance", at: [["src/counter.ts", "counter.add(1)", "counter.add(10)"]], runs: { summed: ["counter.add(10)"] } },
+  { what: "a method that changes its instance by another name", at: [["src/counter.ts", "each([2])", "each([20])"]], runs: { summed: ["counter.each([20])"] } },
+  { what: "the order in which modules fill a list", at: [[main, `import "./first.ts"\nimport "./second.ts"`, `import "./second.ts"\nimport "./first.ts"`]], runs: { ordered: ["what its imports load, in order"] } },
+  { what: "a module that fills a list is no longer imported", at: [[main, `import "./second.ts"\n`, ""]], runs: { ordered: ["what its imports load, in order"] } },
+  { what: "a function of the runtime is replaced", at: [["src/title.ts", "", "Date.parse = () => 7\n"]], runs: all("Date.parse = () => 7") },
+  { what: "something global is set by a function that is called as a module is loaded", at: [["src/title.ts", "", `import { install } from "./install.ts"\ninstall()\n`], ["src/install.ts", undefined, "export const install = (): void => void Object.assign(globalThis, { installed: 1 })\n"]], runs: all("install") },
+  { what: "a function that would set something global is called by nobody", at: [["src/title.ts", "", "export const install = (): void => void Object.assign(globalThis, { installed: 1 })\n"]], runs: {} },
+  // Forms of code.
+  { what: "a tag of a template", at: [["src/forms.ts", `join("+")`, `join("-")`]], runs: { formed: ["tag"] } },
+  { what: "what a static block calls", at: [["src/forms.ts", "return 5", "return 6"]], runs: { formed: ["origin"] } },
+  { what: "a getter", at: [["src/forms.ts", "return Kind.first", "return -Kind.first"]], runs: { formed: ["Kind"] } },
+  { what: "a computed key", at: [["src/forms.ts", `KEY = "a"`, `KEY = "b"`]], runs: { formed: ["KEY"] } },
+  { what: "a parameter's default", at: [["src/forms.ts", "step = STEP", "step = STEP + 1"]], runs: { formed: ["forms"] } },
+  { what: "a constant in a parameter's default", at: [["src/forms.ts", "STEP = 1", "STEP = 2"]], runs: { formed: ["STEP"] } },
+  { what: "a function that stands in a list, behind two names", at: [["src/leaf.ts", "=> 4", "=> 5"]], runs: { formed: ["leaf"] } },
+  { what: "a function that stands in a map", at: [["src/forms.ts", "=> n + 1", "=> n - 1"]], runs: { formed: ["mapped"] } },
+  { what: "a function in an object that another one made", at: [["src/forms.ts", "=> 3", "=> 4"]], runs: { formed: ["made"] } },
+  { what: "a name leads elsewhere on its way", at: [["src/nest.ts", "leaf as inner", "other as inner"]], runs: { formed: ["listed"] } },
+  { what: "a module that imports itself in a circle", at: [["src/uneven.ts", `"odd"`, `"uneven"`]], runs: { formed: ["odd"] } },
+  { what: "what is taken from a namespace", at: [["src/leaf.ts", "=> 6", "=> 7"]], runs: { formed: ["other"] } },
+  { what: "a module loaded by a `require` that was created", at: [["src/old.cjs", "1", "2"]], runs: { required: ["exports.rate = 2"] } },
+  { what: "a file that is resolved beside the module", at: [["src/note.txt", "Noted", "Marked"]], runs: { required: ["content"] } },
   // Data and packages.
   { what: "imported JSON", at: [["src/settings.json", "Shop", "Store"]], runs: { report: ["content"] } },
   { what: "a text beside the module", at: [["src/prompt.txt", "hello", "goodbye"]], runs: { prompt: ["content"] } },

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const core = fileURLToPath(import.meta.resolve("@uniflow/core"))
+const core = dirname(dirname(fileURLToPath(import.meta.resolve("@uniflow/core"))))
 
 /** A small project of many files, as edits begin with it. */
 export const files: Readonly<Record<string, string>> = {
@@ -26,7 +26,7 @@ export const files: Readonly<Record<string, string>> = {
   "packages/lib/src/scale.ts": `export const scale = (n: number): number => n * UNIT\nconst UNIT = 100\n`,
   "packages/lib/src/extra.ts": `export const extra = 1\n`,
   "src/main.ts": `import { readFileSync } from "node:fs"
-import { Step } from ${JSON.stringify(core)}
+import { Step } from "@uniflow/core"
 import read, { parse as parseRow } from "./read.ts"
 import * as math from "./math.ts"
 import { Model, normalise } from "./index.ts"
@@ -42,6 +42,15 @@ import { fib } from "./memo.ts"
 import { describeKind } from "./kinds.ts"
 import { first } from "./shared.ts"
 import { api, reader } from "./api.ts"
+import { flags, middle, sparse, stack } from "./odd.ts"
+import { table } from "./table.ts"
+import "./fill.ts"
+import { counter } from "./counter.ts"
+import { forms } from "./forms.ts"
+import { order } from "./order.ts"
+import "./first.ts"
+import "./second.ts"
+import { note, rate } from "./required.ts"
 
 const FACTOR = 2
 const UNUSED = 1
@@ -73,8 +82,14 @@ export const kinds = Step.make("kinds", { run: () => describeKind("a") })
 export const listed = Step.make("listed", { run: () => [...api.users.list(1), reader.read("b")] })
 export const counted = Step.make("counted", { run: () => api.count(2) + reader.read("a") })
 export const shared = Step.make("shared", { run: () => first() })
+export const odd = Step.make("odd", { run: () => [middle([1, 2, 3]), sparse().length, flags["on"], stack] })
+export const filled = Step.make("filled", { run: () => [...table.values()] })
+export const summed = Step.make("summed", { run: () => counter.sum() })
+export const formed = Step.make("formed", { run: () => forms() })
+export const ordered = Step.make("ordered", { run: () => order.join() })
+export const required = Step.make("required", { run: () => [rate(), note()] })
 export const idle = Step.make("idle", { run: () => noop() })
-export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, listed, counted, shared, idle]
+export const steps = [load, clean, train, evaluate, report, prompt, lazy, old, numbers, kinds, listed, counted, shared, odd, filled, summed, formed, ordered, required, idle]
 console.error(steps.length === UNUSED ? "one" : "")
 `,
   "src/config.ts": `export const LIMIT = 3\nexport const OTHER = 4\nexport interface Options { readonly limit: number }\n`,
@@ -168,6 +183,116 @@ class Reader {
 }
 export const reader = new Reader()
 `,
+  "src/odd.ts": `const { assign } = Object
+export const middle = (values: ReadonlyArray<number>): number | undefined => { const [, second] = values; return second }
+export const sparse = (): Array<number> => [1, , 2] as Array<number>
+export const flags: Record<string, number> = {}
+export const stack: Array<number> = []
+const set = (): void => void assign(flags, { on: 1 })
+set()
+Array.prototype.push.call(stack, 7)
+`,
+  "src/table.ts": `export const table = new Map<string, number>()
+export const holder = { table }
+export const registry = {
+  add(key: string, value: number): void {
+    table.set(key, value)
+  },
+  with(key: string, value: number): object {
+    table.set(key, value)
+    return this
+  },
+  size: (): number => table.size
+}
+`,
+  "src/alias.ts": `import { table } from "./table.ts"\nexport const alias = table\n`,
+  "src/fill.ts": `import { alias } from "./alias.ts"
+import { holder, registry, table } from "./table.ts"
+type Table = Map<string, number>
+const put = ({ to }: { readonly to: Table }, value: number): void => void to.set("a", value)
+put({ to: table }, 1)
+for (const each of [table]) each.set("b", 2)
+holder.table.set("c", 3)
+alias.set("d", 4)
+const plugins = [(to: Table): unknown => to.set("e", 5)]
+class Plugin {
+  constructor(to: Table) {
+    to.set("f", 6)
+  }
+}
+function setup(): void {
+  for (const plugin of plugins) plugin(table)
+  new Plugin(table)
+}
+setup()
+registry.add("g", 7)
+const { add } = registry
+add("h", 8)
+registry.with("i", 9)
+console.assert(registry.size() > 0)
+`,
+  "src/counter.ts": `const bump = (counter: Counter, by: number): void => void counter.values.push(by)
+class Counter {
+  values: Array<number> = []
+  add(n: number): void {
+    bump(this, n)
+  }
+  each(all: ReadonlyArray<number>): void {
+    const self = this
+    all.forEach(function(n) {
+      self.values.push(n)
+    })
+  }
+  sum(): number {
+    return this.values.reduce((a, b) => a + b, 0)
+  }
+}
+export const counter = new Counter()
+counter.add(1)
+counter.each([2])
+`,
+  "src/forms.ts": `import { deep } from "./chain.ts"
+import { even } from "./even.ts"
+import * as leaves from "./leaf.ts"
+const KEY = "a"
+const STEP = 1
+const tag = (texts: TemplateStringsArray, ...values: ReadonlyArray<number>): string => texts.raw.join("+") + values.length
+function origin(): number {
+  return 5
+}
+class Kind {
+  static first = 0
+  static {
+    Kind.first = origin()
+  }
+  get value(): number {
+    return Kind.first
+  }
+}
+const byKey: Record<string, () => number> = { a: () => 1, b: () => 2 }
+const listed = [deep]
+const mapped = new Map([["a", (n: number): number => n + 1]])
+const made = Object.assign({}, { helper: (): number => 3 })
+const { other } = leaves
+export const forms = (step = STEP): ReadonlyArray<unknown> => [tag\`x\${step}y\`, new Kind().value, byKey[KEY]!(), listed[0]!(), mapped.get("a")!(1), made.helper(), even(4), other()]
+`,
+  "src/chain.ts": `export { inner as deep } from "./nest.ts"\n`,
+  "src/nest.ts": `export { leaf as inner } from "./leaf.ts"\n`,
+  "src/leaf.ts": `export const leaf = (): number => 4\nexport const other = (): number => 6\nexport const unread = (): number => 8\n`,
+  "src/even.ts": `import { odd } from "./uneven.ts"\nexport const even = (n: number): string => n === 0 ? "even" : odd(n - 1)\n`,
+  "src/uneven.ts": `import { even } from "./even.ts"\nexport const odd = (n: number): string => n === 0 ? "odd" : even(n - 1)\n`,
+  "src/order.ts": `export const order: Array<string> = []\n`,
+  "src/first.ts": `import { order } from "./order.ts"\norder.push("first")\n`,
+  "src/second.ts": `import { order } from "./order.ts"\norder.push("second")\n`,
+  "src/required.ts": `import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+const load = createRequire(import.meta.url)
+const old = load("./old.cjs") as { readonly rate: number }
+export const rate = (): number => old.rate
+export const note = (): string => readFileSync(new URL(import.meta.resolve("./note.txt")), "utf8")
+`,
+  "src/old.cjs": `exports.rate = 1\n`,
+  "src/note.txt": "Noted.\n",
   "src/apart.ts": `export const apart = 1\n`
 }
 
@@ -179,4 +304,6 @@ export const write = (folder: string, content: Readonly<Record<string, string>>)
   }
   mkdirSync(join(folder, "node_modules", "@acme"), { recursive: true })
   symlinkSync(join("..", "..", "packages", "lib"), join(folder, "node_modules", "@acme", "lib"))
+  mkdirSync(join(folder, "node_modules", "@uniflow"), { recursive: true })
+  symlinkSync(core, join(folder, "node_modules", "@uniflow", "core"))
 }

@@ -10,7 +10,9 @@ interface Made {
 }
 
 const [, , module, how] = process.argv
-const { steps } = await import(pathToFileURL(module!).href) as { readonly steps: ReadonlyArray<Made> }
+const loaded = await import(pathToFileURL(module!).href)
+// Not every compiler writes CommonJS so that Node sees its exports.
+const steps: ReadonlyArray<Made> = loaded.steps ?? loaded.default.steps
 const program = Effect.gen(function*() {
   const service = yield* CodeVersion
   const codes: Record<string, unknown> = {}
