@@ -4,10 +4,9 @@
  * An archive is written beside its name and gets it when it is complete, durable and was read back. One that is read is
  * checked as a whole before anything of it is used, and is never unpacked. docs/format/archive.md describes the file.
  */
-import { randomUUID } from "node:crypto"
 import { constants } from "node:fs"
 import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { CorruptArtifact, MemoryRunStore, type RunBundle, StoreError } from "@uniflow/core"
 import { Clock, Effect, type Scope, Stream } from "effect"
 import { type CopySource, type CopyTarget, InvalidArchive, selectFrom } from "./CopyPlace.ts"
@@ -16,9 +15,14 @@ import { ArchiveWriter, NotThoseBytes } from "./internal/archiveWriter.ts"
 import { objectsOf } from "./internal/bundleLines.ts"
 import { asFileError, storeErrorOf } from "./internal/fileErrors.ts"
 import { operate, syncFolder } from "./internal/fileOperations.ts"
+import { sweepTemporaryFiles, temporaryName } from "./internal/temporaryFiles.ts"
+import * as NodeProcessIdentity from "./NodeProcessIdentity.ts"
 
 /** What the name of an archive ends with. */
 export const EXTENSION = ".uniflow.tar"
+
+/** What the name of an archive that is being written begins with; its process follows. */
+const UNFINISHED = ".uniflow-archive-"
 
 const reading = (path: string) => (cause: unknown): StoreError | InvalidArchive =>
   cause instanceof Refused
@@ -72,14 +76,19 @@ export const source = Effect.fnUntraced(function*(path: string): Effect.fn.Retur
   }
 })
 
-/** A new archive; it is there when `finish` has succeeded, and leaves nothing otherwise. Refuses a name that is taken (`NotPermitted`). */
+/**
+ * A new archive; it is there when `finish` has succeeded, and leaves nothing otherwise. Refuses a name that is taken (`NotPermitted`). Removes
+ * what processes that died while they wrote an archive have left in the folder.
+ */
 export const target = Effect.fnUntraced(function*(given: string): Effect.fn.Return<CopyTarget, StoreError, Scope.Scope> {
   const path = resolve(given)
   const writing = storeErrorOf(`The archive ${path} cannot be written`)
   const taken = new StoreError({ reason: "NotPermitted", what: `${path} exists already, and is not overwritten. Choose another name, or remove it` })
   const isThere = yield* Effect.promise(() => stat(path).then(() => true, () => false))
   if (isThere) return yield* taken
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`)
+  const identity = NodeProcessIdentity.make()
+  yield* sweepTemporaryFiles(dirname(path), identity, UNFINISHED)
+  const temporary = join(dirname(path), temporaryName(identity.self, UNFINISHED))
   let named = false
   const file = yield* Effect.acquireRelease(
     Effect.mapError(operate(() => open(temporary, "wx+")), writing),

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { it } from "@effect/vitest"
@@ -83,10 +83,36 @@ describe("copying between processes", { timeout: 120_000 }, () => {
         copying.child.kill("SIGKILL")
         yield* Effect.promise(() => copying.ended)
         if (existsSync(path)) expect(yield* (yield* RunArchive.source(path)).select({})).toEqual(yield* from.place.select({}))
-        // What the killed one left is in nobody's way.
+        // What the killed one left is in nobody's way, and gone after the next copy.
         else yield* Effect.scoped(Effect.flatMap(RunArchive.target(path), (to) => CopyRuns.copy(from.place, to)))
         expect(existsSync(path)).toBe(true)
       }
+    }).pipe(Effect.scoped))
+
+  it.live("into an archive removes what a killed one left, and neither what a living one writes nor anything else", () =>
+    Effect.gen(function*() {
+      const { directory, from } = yield* filled(20)
+      const to = yield* folder
+      const [killed, living] = [start("copies", directory, join(to, "killed.uniflow.tar"), "wait"), start("copies", directory, join(to, "living.uniflow.tar"), "wait")]
+      yield* Effect.promise(() => Promise.all([killed.begun, living.begun]))
+      const before = readdirSync(to)
+      expect(before).toHaveLength(2)
+      killed.child.kill("SIGKILL")
+      yield* Effect.promise(() => killed.ended)
+      // Not ours, whatever they are called and however old.
+      const others = [".uniflow-archive-notes.tmp", "a,1,b,c,d,1.tmp", ".x.uniflow.tar.part"]
+      for (const name of others) {
+        writeFileSync(join(to, name), "")
+        utimesSync(join(to, name), 0, 0)
+      }
+      yield* Effect.scoped(Effect.flatMap(RunArchive.target(join(to, "next.uniflow.tar")), (target) => CopyRuns.copy(from.place, target)))
+      const left = readdirSync(to).filter((name) => before.includes(name))
+      expect(left).toEqual([expect.stringContaining(`,${living.child.pid},`)])
+      expect(readdirSync(to).toSorted()).toEqual([...left, ...others, "next.uniflow.tar"].toSorted())
+      living.child.kill("SIGKILL")
+      yield* Effect.promise(() => living.ended)
+      yield* Effect.scoped(Effect.flatMap(RunArchive.target(join(to, "last.uniflow.tar")), (target) => CopyRuns.copy(from.place, target)))
+      expect(readdirSync(to).toSorted()).toEqual([...others, "last.uniflow.tar", "next.uniflow.tar"].toSorted())
     }).pipe(Effect.scoped))
 
   it.live("of a folder that others write to gives each run as it stood at one moment", () =>

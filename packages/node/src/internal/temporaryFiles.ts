@@ -12,9 +12,9 @@ const suffix = ".tmp"
 const dayMs = 24 * 60 * 60 * 1000
 let count = 0
 
-/** A file name that no other process and no earlier call uses. */
-export const temporaryName = (self: ProcessIdentityService["self"]): string =>
-  [self.nonce, String(self.pid), self.bootId, self.pidNamespace, self.processStart, String(++count)].map(encodeURIComponent).join(",") + suffix
+/** A file name that no other process and no earlier call uses; in a folder of the user's it begins with a prefix that says whose it is. */
+export const temporaryName = (self: ProcessIdentityService["self"], prefix = ""): string =>
+  prefix + [self.nonce, String(self.pid), self.bootId, self.pidNamespace, self.processStart, String(++count)].map(encodeURIComponent).join(",") + suffix
 
 /** The owner that a temporary file's name tells; undefined for a name that is not of this kind. */
 const ownerOf = (name: string): Holder | undefined => {
@@ -36,17 +36,19 @@ const ownerOf = (name: string): Holder | undefined => {
 
 /**
  * Removes the temporary files of a folder whose owner is dead, and those of unknown owners that nobody wrote to for 24
- * hours. What cannot be removed stays.
+ * hours. In a folder that holds other files, too, only those with the prefix are ours. What cannot be removed stays.
  */
 export const sweepTemporaryFiles = Effect.fnUntraced(function*(
   folder: string,
-  identity: ProcessIdentityService
+  identity: ProcessIdentityService,
+  prefix = ""
 ): Effect.fn.Return<void> {
   const now = yield* Clock.currentTimeMillis
   const names = yield* Effect.orElseSucceed(unlessMissing(() => readdir(folder)), () => undefined)
   yield* Effect.forEach(names ?? [], (name) => {
     const path = join(folder, name)
-    const owner = ownerOf(name)
+    const owner = name.startsWith(prefix) ? ownerOf(name.slice(prefix.length)) : undefined
+    if (owner === undefined && prefix !== "") return Effect.void
     return Effect.gen(function*() {
       const life = owner === undefined ? "unknown" : yield* identity.look(owner)
       if (life === "alive") return
