@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import { it } from "@effect/vitest"
 import { GarbageCollector, ArtifactStore, INLINE_BYTES, RunStore } from "@uniflow/core"
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import { describe, expect } from "vitest"
+import { afterEach, describe, expect } from "vitest"
 import { CopyPlace, CopyRuns, RunArchive } from "../src/index.ts"
 import { linesOf } from "../src/internal/bundleLines.ts"
 import { bundle, digestOf, fill, folder, store, storeIn } from "./copying.ts"
@@ -17,8 +17,14 @@ const programs = {
   writes: fileURLToPath(new URL("programs/writes.ts", import.meta.url))
 }
 
+const started: Array<ChildProcess> = []
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill("SIGKILL")
+})
+
 const start = (name: keyof typeof programs, ...args: ReadonlyArray<string>) => {
   const child = spawn(process.execPath, ["--conditions=uniflow-source", programs[name], ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  started.push(child)
   const ended = once(child, "close")
   const begun = new Promise<void>((resolve, reject) => {
     child.stdout.once("data", () => resolve())
