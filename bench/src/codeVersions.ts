@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { setTimeout } from "node:timers/promises"
 import { type Line, line } from "./Line.ts"
 import { withFolder } from "./workspace.ts"
@@ -73,14 +75,41 @@ console.log(JSON.stringify({ value, against }))
 `)
 }
 
+/** What would stand for the code if files did: esbuild's list of all that the module with the steps imports, and a digest of each. */
+const writeMetafile = (folder: string): void => {
+  const esbuild = JSON.stringify(pathToFileURL(createRequire(new URL("../../packages/code/package.json", import.meta.url)).resolve("esbuild")).href)
+  writeFileSync(join(folder, "metafile.mjs"), `
+import { build, stop } from ${esbuild}
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+const begun = performance.now()
+const { metafile } = await build({ entryPoints: ["src/main.ts"], bundle: true, write: false, metafile: true, platform: "node", format: "esm", external: ["file:*"] })
+const files = Object.keys(metafile.inputs).sort()
+const version = createHash("sha256")
+for (const file of files) version.update(createHash("sha256").update(readFileSync(file)).digest())
+version.digest("hex")
+const value = performance.now() - begun
+if (files.length !== ${MODULES + 1}) throw new Error("not all of them: " + files.length)
+console.log(JSON.stringify({ value }))
+await stop()
+`)
+}
+
 /** 7: what reading the steps' code adds to a start, of a project of 500 modules. */
 export const codeVersions = (rounds: number): Promise<ReadonlyArray<Line>> =>
   withFolder(async (folder) => {
     write(folder)
+    writeMetafile(folder)
     // Stamps are trusted once a file has rested.
     await setTimeout(2200)
-    const measure = (): { readonly value: number; readonly against: number } =>
-      JSON.parse(execFileSync(process.execPath, ["--conditions=uniflow-source", "measure.mjs"], { cwd: folder, encoding: "utf8" }))
+    const run = (program: string) => JSON.parse(execFileSync(process.execPath, ["--conditions=uniflow-source", program], { cwd: folder, encoding: "utf8" }))
+    const measure = (): { readonly value: number; readonly against: number } => run("measure.mjs")
+    const forget = (): void => rmSync(join(folder, ".uniflow", "cache"), { recursive: true, force: true })
+    const besideMetafile = Array.from({ length: Math.max(3, rounds) }, () => {
+      forget()
+      return { value: measure().value, against: run("metafile.mjs").value as number }
+    })
+    forget()
     const cold = measure()
     const warm = Array.from({ length: Math.max(3, rounds) }, measure)
     writeFileSync(join(folder, "src", `m${MODULES - 1}.ts`), moduleText(MODULES - 1).replace("return model", "return 1 + model"))
@@ -90,6 +119,7 @@ export const codeVersions = (rounds: number): Promise<ReadonlyArray<Line>> =>
       line({ name: "code-500-modules-unchanged", unit: "ms", against: "the limit", pairs: warm.map(({ value }) => ({ value, against: LIMIT })), bar: { most: 1 } }),
       line({ name: "code-500-modules-unchanged-stat", unit: "ms", against: stat, pairs: warm, bar: null }),
       line({ name: "code-500-modules-first", unit: "ms", against: stat, pairs: [cold], bar: null }),
+      line({ name: "code-500-modules-first-metafile", unit: "ms", against: "esbuild's metafile of the same modules, and a digest of each", pairs: besideMetafile, bar: null }),
       line({ name: "code-500-modules-one-edited", unit: "ms", against: stat, pairs: [edited], bar: null })
     ]
   })

@@ -5,24 +5,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { changedParts, type Code } from "@uniflow/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type Edit, edits } from "./corpus/edits.ts"
+import { edited, edits } from "./corpus/edits.ts"
 import { files, write } from "./corpus/project.ts"
 
 const program = fileURLToPath(new URL("programs/manyCodes.ts", import.meta.url))
-
-const edited = ({ at, what }: Edit): Record<string, string> => {
-  const content = { ...files }
-  for (const [file, from, to] of at) {
-    const before = content[file]
-    if (from === undefined) content[file] = to
-    else if (from === "") content[file] = before + to
-    else {
-      if (before?.includes(from) !== true) throw new Error(`${what}: ${file} has no ${JSON.stringify(from)}`)
-      content[file] = before.replace(from, () => to)
-    }
-  }
-  return content
-}
 
 interface Seen {
   readonly codes: Readonly<Record<string, Code>>

@@ -36,15 +36,16 @@ export const make = (stamps: FileStamps, cache: ReachedCache, begunAtMs: number)
   const parsed = new Map<string, { readonly stamp: string; readonly module: ModuleItems | undefined }>()
   let project: { readonly digest: string; readonly path: string; readonly read: Project.Project; readonly influences: Influences.Influences } | undefined
   let forgetting: NodeJS.Timeout | undefined
-  let checked: { readonly digest: string; readonly files: Map<string, string | undefined> } | undefined
+  /** Files besides the project's sources: their digests, and whether they were changed since the process began. */
+  let checked: { readonly digest: string; readonly files: Map<string, { readonly digest: string | undefined; readonly changed: boolean }> } | undefined
 
-  const digestOf = (look: Look, path: string): string | undefined => {
+  const check = (look: Look, path: string): { readonly digest: string | undefined; readonly changed: boolean } => {
     if (checked?.digest !== look.digest) checked = { digest: look.digest, files: new Map() }
     const known = checked.files.get(path)
     if (known !== undefined) return known
-    const digest = ProjectSources.digestOf(path, stamps)
-    checked.files.set(path, digest)
-    return digest
+    const made = { digest: ProjectSources.digestOf(path, stamps), changed: ProjectSources.isChangedAfter(path, begunAtMs) }
+    checked.files.set(path, made)
+    return made
   }
 
   const keyOf = ({ digest, frames, place, subject, texts }: Look): string =>
@@ -52,7 +53,7 @@ export const make = (stamps: FileStamps, cache: ReachedCache, begunAtMs: number)
 
   /** A file besides the project's sources may be another one than what this process loaded. */
   const changedSince = (look: Look, paths: ReadonlyArray<string>): Reached | undefined => {
-    const path = paths.find((each) => digestOf(look, each) !== undefined && ProjectSources.isChangedAfter(each, begunAtMs))
+    const path = paths.find((each) => check(look, each).changed)
     return path === undefined ? undefined : { kind: "refused", why: `${path} was changed after this process began, so the code that runs may not be what is on disk; start the process again` }
   }
 
@@ -60,7 +61,7 @@ export const make = (stamps: FileStamps, cache: ReachedCache, begunAtMs: number)
   const known = (look: Look): Reached | undefined => {
     const found = cache.get(keyOf(look))
     if (found === undefined || found.project !== look.digest) return undefined
-    if (!found.reads.every(([path, digest]) => digestOf(look, path) === digest)) return undefined
+    if (!found.reads.every(([path, digest]) => check(look, path).digest === digest)) return undefined
     return changedSince(look, found.reads.map(([path]) => path)) ?? found.reached
   }
 
@@ -82,7 +83,7 @@ export const make = (stamps: FileStamps, cache: ReachedCache, begunAtMs: number)
     cache.set(keyOf(look), {
       project: digest,
       reads: project.read.reads().flatMap((path) => {
-        const digest = digestOf(look, path)
+        const { digest } = check(look, path)
         return digest === undefined ? [] : [[path, digest] as const]
       }),
       reached

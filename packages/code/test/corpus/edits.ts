@@ -1,3 +1,5 @@
+import { files } from "./project.ts"
+
 /** An edit of the corpus' project, the steps that it makes run again, and for each what is named as changed. */
 export interface Edit {
   readonly what: string
@@ -6,6 +8,21 @@ export interface Edit {
   readonly runs: Readonly<Record<string, ReadonlyArray<string>>>
   /** Why a step runs again although it need not. */
   readonly needless?: string
+}
+
+/** The project after an edit. */
+export const edited = ({ at, what }: Edit): Record<string, string> => {
+  const content = { ...files }
+  for (const [file, from, to] of at) {
+    const before = content[file]
+    if (from === undefined) content[file] = to
+    else if (from === "") content[file] = before + to
+    else {
+      if (before?.includes(from) !== true) throw new Error(`${what}: ${file} has no ${JSON.stringify(from)}`)
+      content[file] = before.replace(from, () => to)
+    }
+  }
+  return content
 }
 
 const main = "src/main.ts"
