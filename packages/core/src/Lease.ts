@@ -21,31 +21,36 @@ export const judge = Effect.fnUntraced(function*(run: RunRecord, holder: Holder)
   return monotonicMs() - run.heartbeatMonotonicMs >= run.leaseMs ? "free" : "held"
 })
 
-/** Longest pause between two looks at a run that is waited for. */
-const LOOK_MS = 250
+/** Longest pause between two readings of a run that is waited for. */
+const READ_MS = 250
+
+/** How often its process is looked at: that may cost a process of its own. */
+const LOOK_MS = 1000
 
 /**
- * Waits until nobody works on a run any more: it is free, or its holder is dead. Gives it as it was seen last. The wait is
- * at most a tenth longer than it has to be, or a quarter of a second.
+ * Waits until nobody works on a run any more: it is free, or its holder is dead. Gives it as it was seen last. An end is seen
+ * after a tenth of what was waited, and a quarter of a second at the latest; a death on this machine within about a second.
  */
 export const untilLetGo = Effect.fnUntraced(function*<E>(
   read: Effect.Effect<RunRecord | undefined, E>
 ): Effect.fn.Return<RunRecord | undefined, E> {
   const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
   const begunMs = yield* nowMs
-  let beat: RunRecord | undefined
+  let seen: RunRecord | undefined
   let beatMs = begunMs
+  let lookMs = begunMs
   for (;;) {
     const run = yield* read
     if (run === undefined || run.holder === null) return run
-    const verdict = yield* judge(run, run.holder)
     const now = yield* nowMs
-    if (beat?.token !== run.token || beat.heartbeat !== run.heartbeat) {
-      beat = run
-      beatMs = now
+    if (seen?.token !== run.token || seen.heartbeat !== run.heartbeat) beatMs = now
+    if (seen?.token !== run.token || now >= lookMs) {
+      lookMs = now + LOOK_MS
+      const verdict = yield* judge(run, run.holder)
+      if (verdict === "free" || (verdict === "watch" && now - beatMs >= run.leaseMs)) return run
     }
-    if (verdict === "free" || (verdict === "watch" && now - beatMs >= run.leaseMs)) return run
-    yield* Effect.sleep(Duration.millis(Math.min(LOOK_MS, 10 + (now - begunMs) / 10)))
+    seen = run
+    yield* Effect.sleep(Duration.millis(Math.min(READ_MS, 10 + (now - begunMs) / 10)))
   }
 })
 

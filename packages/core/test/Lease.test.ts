@@ -38,8 +38,20 @@ it.effect("a run that ends, or was removed, is waited for no longer than a quart
     }
   }))
 
-it.effect("a run whose holder is known to be dead is not waited for", () =>
+it.effect("a run whose holder is known to be dead is not waited for; one that dies, a second at most, and its process is looked at once a second", () =>
   Effect.gen(function*() {
-    const sees = { self: { ...holder, nonce: "self" }, look: () => Effect.succeed("dead" as const), monotonicMs: () => 0 }
-    expect(yield* Lease.untilLetGo(Effect.sync(() => run())).pipe(Effect.provideService(ProcessIdentity, sees))).toMatchObject({ id: "run" })
+    let life: "alive" | "dead" = "dead"
+    let looks = 0
+    const sees = { self: { ...holder, bootId: "boot", nonce: "self" }, look: () => Effect.sync(() => (looks++, life)), monotonicMs: () => 0 }
+    const waited = Lease.untilLetGo(Effect.sync(() => run({ holder: { ...holder, bootId: "boot" } }))).pipe(Effect.provideService(ProcessIdentity, sees))
+    expect(yield* waited).toMatchObject({ id: "run" })
+    life = "alive"
+    looks = 0
+    const waiting = yield* Effect.forkChild(waited, { startImmediately: true })
+    yield* TestClock.adjust(10_000)
+    expect(waiting.pollUnsafe()).toBeUndefined()
+    expect(looks).toBeLessThanOrEqual(11)
+    life = "dead"
+    yield* TestClock.adjust(1_250)
+    expect(waiting.pollUnsafe()).toBeDefined()
   }))

@@ -45,7 +45,7 @@ const four = async () => {
   await Promise.all(processes.map(({ says }) => says("ready")))
   for (const { child } of processes) child.stdin.write("go\n")
   const executor = await Promise.race(processes.map(async (process) => (await process.says("executing"), process)))
-  while (query("SELECT count(*) AS count FROM runs WHERE holder IS NOT NULL") < 4) await new Promise((resolve) => setImmediate(resolve))
+  while (query("SELECT count(*) AS count FROM runs WHERE holder IS NOT NULL") < 4) await new Promise((resolve) => setTimeout(resolve, 20))
   return { executor, others: processes.filter((process) => process !== executor) }
 }
 
