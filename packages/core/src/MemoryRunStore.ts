@@ -6,7 +6,7 @@
  */
 import { Clock, Duration, Effect, Layer, Semaphore } from "effect"
 import * as Lease from "./Lease.ts"
-import { compareKeys, type FoundRun, lookupOf, NEWEST_FIRST, sortKeyOf } from "./FoundRun.ts"
+import { compareKeys, compareText, type FoundRun, lookupOf, NEWEST_FIRST, sortKeyOf } from "./FoundRun.ts"
 import { matches } from "./internal/matches.ts"
 import { annotate as annotateRun, apply, copyOf, dropActive, found, keyOf, memoryRun, type MemoryRun, set } from "./internal/memoryRun.ts"
 import { ProcessIdentity } from "./ProcessIdentity.ts"
@@ -248,6 +248,15 @@ export const make: Effect.Effect<RunStoreService> = Effect.sync(() => {
           && (after === undefined || order(after, run) < 0)
         ).sort(order).slice(0, Math.min(limit, 1000))
       }),
+    experiments: Effect.sync(() =>
+      [...Map.groupBy([...runs.values()].map(({ run }) => run), ({ experiment }) => experiment)].map(([experiment, own]) => ({
+        experiment,
+        runs: own.length,
+        running: own.filter(({ status }) => status === "running").length,
+        failed: own.filter(({ status }) => status === "failed" || status === "crashed").length,
+        newestAtMs: own.reduce((newest, { createdAtMs }) => Math.max(newest, createdAtMs), -Infinity)
+      })).sort((a, b) => b.newestAtMs - a.newestAtMs || compareText(a.experiment, b.experiment)).slice(0, 1000)
+    ),
     attempts: (runId) => read<ReadonlyArray<AttemptRecord>>(runId, [], ({ attempts }) => [...attempts]),
     steps: (runId, after) => read<ReadonlyArray<StepRecord>>(runId, [], ({ steps }) => inOrder(steps, after)),
     active: (runId) => read<ReadonlyArray<ActiveStep>>(runId, [], ({ active }) => [...active.values()]),

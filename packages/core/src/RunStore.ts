@@ -159,6 +159,17 @@ export interface FindQuery {
   readonly limit: number
 }
 
+/** How many runs an experiment has. */
+export interface ExperimentCounts {
+  readonly experiment: string
+  readonly runs: number
+  readonly running: number
+  /** Failed and crashed. */
+  readonly failed: number
+  /** When its newest run was made, in Unix milliseconds. */
+  readonly newestAtMs: number
+}
+
 export interface StoreIdentity {
   /** Random, made with the store. */
   readonly id: string
@@ -216,6 +227,8 @@ export interface RunStoreService {
    * `Filter.ts`. Whoever asks keeps `Filter.LIMITS`.
    */
   readonly find: (query: FindQuery) => Effect.Effect<ReadonlyArray<FoundRun>, StoreError>
+  /** The experiments that have runs, the one with the newest run first; at most 1,000. */
+  readonly experiments: Effect.Effect<ReadonlyArray<ExperimentCounts>, StoreError>
   /** In their order. */
   readonly attempts: (runId: string) => Effect.Effect<ReadonlyArray<AttemptRecord>, StoreError>
   /** In the order of recording, those with a `seq` above `after`. */

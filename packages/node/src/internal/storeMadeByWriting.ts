@@ -57,6 +57,7 @@ export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWr
     run: (runId) => reading((store) => store.run(runId)),
     runs: (query) => reading((store) => store.runs(query)),
     find: (query) => reading((store) => store.find(query)),
+    experiments: reading((store) => store.experiments),
     attempts: (runId) => reading((store) => store.attempts(runId)),
     steps: (runId, after) => reading((store) => store.steps(runId, after)),
     active: (runId) => reading((store) => store.active(runId)),

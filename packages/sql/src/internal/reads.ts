@@ -31,7 +31,7 @@ const withKey: rows.Reader<{ readonly run: RunRecord; readonly key: bigint }> = 
 
 type Reads = Pick<
   RunStoreService,
-  "run" | "runs" | "find" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "flight" | "changes" | "unreferenced"
+  "run" | "runs" | "find" | "experiments" | "attempts" | "steps" | "active" | "series" | "chunks" | "checkpoints" | "artifacts" | "logs" | "blob" | "lookup" | "flight" | "changes" | "unreferenced"
 >
 
 /** How the store reads. */
@@ -122,6 +122,7 @@ export const make = (driver: SqlDriverService) => {
         ORDER BY r.created_at_ms DESC, r.id DESC LIMIT ?`
       return many("The list of runs", rows.run, sql, [...params, int(Math.max(0, Math.min(limit, LIMIT)))])
     },
+    experiments: many("The experiments", rows.experiment, `SELECT ${rows.experiment.columns} FROM runs GROUP BY experiment ORDER BY 5 DESC, experiment LIMIT ${LIMIT}`, []),
     attempts: (runId) => ofRun("The attempts", "attempts", rows.attempt(runId), "attempt", runId),
     steps: (runId, after = -1) => {
       const reader = rows.step(runId)

@@ -277,6 +277,16 @@ export const integer = reader(Schema.Int, "", (row) => typeof row[0] === "bigint
 /** Numbers, or none. */
 export const numbers = reader(Schema.Array(Schema.NullOr(Schema.Number)), "", (row) => row.map((value) => (typeof value === "bigint" ? Number(value) : value)))
 
+export const experiment = reader(
+  Schema.Struct({ experiment: Schema.String, runs: Schema.Int, running: Schema.Int, failed: Schema.Int, newestAtMs: Schema.Number }),
+  `experiment, count(*), sum(CASE WHEN status = 'running' THEN 1 ELSE 0 END),
+  sum(CASE WHEN status IN ('failed', 'crashed') THEN 1 ELSE 0 END), max(created_at_ms)`,
+  ([name, ...counts]) => {
+    const [runs, running, failed, newestAtMs] = counts.map((value) => (typeof value === "bigint" || typeof value === "string" ? Number(value) : value))
+    return { experiment: fromText(name), runs, running, failed, newestAtMs }
+  }
+)
+
 /** A run's place in the order of changes. */
 export const changed = reader(Schema.Struct({ revision: Schema.Int, runId: Schema.String }), "revision, id", (row) => ({
   revision: row[0],

@@ -33,11 +33,12 @@ export const readPromises = (promised: Promised<RunStorePlace>, _can: RunStoreCa
       const lists = [store.attempts, store.steps, store.active, store.series, store.checkpoints, store.artifacts, store.logs]
       for (const list of lists) expect(yield* list("nobody")).toStrictEqual([])
       expect(yield* store.runs({ limit: 10 })).toStrictEqual([])
+      expect(yield* store.experiments).toStrictEqual([])
       expect(yield* store.lookup("train", digestOf(1))).toStrictEqual([])
       expect(yield* store.changes(0)).toStrictEqual({ cursor: 0, runIds: [] })
     }))
 
-  promised("runs are listed newest first, ties by id, page by page, filtered by pipeline, experiment and status", (place) =>
+  promised("runs are listed newest first, ties by id, page by page, filtered by pipeline, experiment and status; experiments with how many they have", (place) =>
     Effect.gen(function*() {
       const a = yield* processOf(place)
       const made: Array<RunRecord> = []
@@ -52,6 +53,14 @@ export const readPromises = (promised: Promised<RunStorePlace>, _can: RunStoreCa
         if (n % 4 !== 0) yield* end({ status: n % 4 === 1 ? "failed" : "completed" })
         made.push((yield* a.store.run(id))!)
       }
+      const experiments = [...Map.groupBy(made, ({ experiment }) => experiment)].map(([experiment, own]) => ({
+        experiment,
+        runs: own.length,
+        running: own.filter(({ status }) => status === "running").length,
+        failed: own.filter(({ status }) => status === "failed").length,
+        newestAtMs: Math.max(...own.map(({ createdAtMs }) => createdAtMs))
+      })).toSorted((one, other) => other.newestAtMs - one.newestAtMs || (one.experiment < other.experiment ? -1 : 1))
+      expect(yield* a.store.experiments).toStrictEqual(experiments)
       const queries: ReadonlyArray<Omit<RunQuery, "limit">> = [
         {},
         { pipeline: "words" },

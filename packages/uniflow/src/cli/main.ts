@@ -16,6 +16,7 @@ import { reproduce } from "./commands/reproduce.ts"
 import { resume } from "./commands/resume.ts"
 import { run } from "./commands/run.ts"
 import { sweep } from "./commands/sweep.ts"
+import { ui } from "./commands/ui.ts"
 import { cancel, explain, resolve, watch } from "./commands/runs.ts"
 import { completions, copy, doctor, gc, prune } from "./commands/store.ts"
 import type { Context } from "./Context.ts"
@@ -37,7 +38,7 @@ const root: Command.Command.Any = Command.make("uniflow").pipe(
   Command.withDescription("Run resumable, tracked pipelines, and look at what they did."),
   Command.withSubcommands([
     { group: "Run", commands: [run, resume, fork, sweep, reproduce, watch, cancel, resolve] },
-    { group: "Look", commands: [explain, experiment, baseline, artifact] },
+    { group: "Look", commands: [ui, explain, experiment, baseline, artifact] },
     { group: "Keep", commands: [copy, prune, gc, doctor, completions(() => root)] }
   ]),
   Command.withGlobalFlags(Object.values(settings)),

@@ -1,0 +1,167 @@
+/**
+ * The HTTP API of the experiments page, as data: what the handler serves, its OpenAPI document tells, and the typed client is derived from.
+ *
+ * All of it is JSON; numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity". Errors are
+ * `{ error: { code, message, requestId } }`. What begins with GET changes nothing.
+ */
+import type { ComparisonJson, GroupComparisonJson, Jsonified } from "@uniflow/compare"
+import type { Explanation, LogRecord, MetricSeries, RunView } from "@uniflow/core"
+import { Schema } from "effect"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
+
+const problem = <const Codes extends ReadonlyArray<string>>(status: number, codes: Codes) =>
+  Schema.Struct({
+    error: Schema.Struct({ code: Schema.Literals(codes), message: Schema.String, requestId: Schema.String })
+  }).pipe(HttpApiSchema.status(status))
+
+/** What was asked for cannot be understood. */
+export const InvalidRequest = problem(400, ["invalid_request", "invalid_run_id", "invalid_filter"])
+export const NotFound = problem(404, ["not_found"])
+export const Conflict = problem(409, ["conflict"])
+/** The store cannot be used at the moment. */
+export const Unavailable = problem(503, ["store_unavailable"])
+
+/** Requests that do not decode are told of in the form of all errors. */
+export class Requests extends HttpApiMiddleware.Service<Requests>()("@uniflow/dashboard/Requests", { error: InvalidRequest }) {}
+
+/** A type without a check: for what this program itself puts together from checked records. */
+const made = <A>(): Schema.Codec<A, A> => Schema.Unknown as unknown as Schema.Codec<A, A>
+
+const count = (most: number) => Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: most }))
+
+/** An experiment, as the first page lists it. */
+export interface ExperimentSummary {
+  readonly experiment: string
+  readonly runs: number
+  readonly running: number
+  /** Failed and crashed. */
+  readonly failed: number
+  readonly last: RunRow
+  /** The pinned baseline. */
+  readonly baseline: RunRow | null
+  /** The best completed run by the first goal that is declared, among the newest 100. */
+  readonly best: { readonly run: RunRow; readonly metric: string; readonly goal: "maximize" | "minimize" } | null
+  /** Values of that metric in the newest runs, oldest first. */
+  readonly trend: ReadonlyArray<number>
+}
+
+/** A run as lists have it. */
+export interface RunRow {
+  readonly id: string
+  readonly pipeline: string
+  readonly experiment: string
+  readonly status: RunView.RunView["status"]
+  readonly createdAtMs: number
+  readonly startedAtMs: number
+  readonly endedAtMs: number | null
+  readonly attempts: number
+  readonly parent: string | null
+  readonly tags: { readonly [name: string]: string }
+  readonly note: string | null
+  readonly error: { readonly step: string | null; readonly name: string; readonly message: string } | null
+  readonly goals: RunView.RunView["goals"]
+  /** The fields that were asked for, those that the run has. */
+  readonly values: { readonly [field: string]: unknown }
+}
+
+export interface RunPage {
+  readonly runs: ReadonlyArray<RunRow>
+  /** Id to go on after; null at the end. */
+  readonly next: string | null
+}
+
+/** What can be shown, filtered and sorted by, as the newest 1,000 runs have it. */
+export interface FieldList {
+  /** Such as `params.learningRate`; those whose values vary come first. */
+  readonly fields: ReadonlyArray<{ readonly field: string; readonly varies: boolean; readonly runs: number; readonly goal: "maximize" | "minimize" | null }>
+  /** There are more. */
+  readonly truncated: boolean
+}
+
+const runId = { id: Schema.String }
+const readErrors = [InvalidRequest, NotFound, Unavailable] as const
+
+export class ExperimentsApi extends HttpApiGroup.make("experiments")
+  .add(HttpApiEndpoint.get("list", "/", { success: made<{ readonly experiments: ReadonlyArray<ExperimentSummary> }>(), error: readErrors }))
+  .add(HttpApiEndpoint.get("fields", "/fields", {
+    query: { experiment: Schema.optional(Schema.String) },
+    success: made<FieldList>(),
+    error: readErrors
+  }))
+  .middleware(Requests)
+  .prefix("/experiments")
+{}
+
+export class RunsApi extends HttpApiGroup.make("runs")
+  .add(HttpApiEndpoint.get("list", "/", {
+    query: {
+      experiment: Schema.optional(Schema.String),
+      where: Schema.optional(Schema.String),
+      orderBy: Schema.optional(Schema.String),
+      /** Fields separated by commas. */
+      select: Schema.optional(Schema.String),
+      after: Schema.optional(Schema.String),
+      limit: Schema.optional(count(500))
+    },
+    success: made<RunPage>(),
+    error: readErrors
+  }))
+  .add(HttpApiEndpoint.get("get", "/:id", { params: runId, success: made<Jsonified<RunView.RunView>>(), error: readErrors }))
+  .add(HttpApiEndpoint.get("explain", "/:id/explain", { params: runId, success: made<Jsonified<Explanation.Explanation>>(), error: readErrors }))
+  .add(HttpApiEndpoint.get("logs", "/:id/logs", {
+    params: runId,
+    query: { step: Schema.optional(Schema.String), after: Schema.optional(Schema.FiniteFromString), limit: Schema.optional(count(1000)) },
+    success: made<{ readonly logs: ReadonlyArray<LogRecord> }>(),
+    error: readErrors
+  }))
+  .add(HttpApiEndpoint.get("metric", "/:id/metric", {
+    params: runId,
+    query: { name: Schema.String, buckets: Schema.optional(count(4000)) },
+    success: made<{ readonly buckets: ReadonlyArray<Jsonified<MetricSeries.Bucket>> }>(),
+    error: readErrors
+  }))
+  .add(HttpApiEndpoint.patch("annotate", "/:id", {
+    params: runId,
+    payload: Schema.Struct({
+      tags: Schema.optional(Schema.Record(Schema.String, Schema.NullOr(Schema.String))),
+      note: Schema.optional(Schema.NullOr(Schema.String))
+    }),
+    success: made<Jsonified<RunView.RunView>>(),
+    error: readErrors
+  }))
+  .add(HttpApiEndpoint.post("cancel", "/:id/cancel", { params: runId, payload: Schema.Struct({}), success: Schema.Struct({ asked: Schema.Boolean }), error: [...readErrors, Conflict] }))
+  .add(HttpApiEndpoint.post("pin", "/:id/pin", { params: runId, payload: Schema.Struct({}), success: Schema.Struct({ experiment: Schema.String }), error: readErrors }))
+  .middleware(Requests)
+  .prefix("/runs")
+{}
+
+export class CompareApi extends HttpApiGroup.make("compare")
+  .add(HttpApiEndpoint.get("runs", "/", {
+    /** Ids separated by commas, 2 to 20; the first is the baseline. */
+    query: { runs: Schema.String },
+    success: made<ComparisonJson>(),
+    error: readErrors
+  }))
+  .add(HttpApiEndpoint.get("groups", "/groups", {
+    query: {
+      experiment: Schema.optional(Schema.String),
+      where: Schema.optional(Schema.String),
+      groupBy: Schema.String,
+      pairBy: Schema.optional(Schema.String),
+      baseline: Schema.optional(Schema.String)
+    },
+    success: made<GroupComparisonJson>(),
+    error: readErrors
+  }))
+  .middleware(Requests)
+  .prefix("/compare")
+{}
+
+/** The API, under `api/` of where the page is mounted. */
+export class Api extends HttpApi.make("uniflow")
+  .add(ExperimentsApi)
+  .add(RunsApi)
+  .add(CompareApi)
+  .prefix("/api")
+  .annotateMerge(OpenApi.annotations({ title: "UniFlow", version: "1", description: "Runs of pipelines: found, shown, compared and annotated." }))
+{}

@@ -1,0 +1,31 @@
+/** Who asks, for the handlers: what of the store exists for them, and how a request is named in errors. */
+import { Filter, InvalidInput, RunId, RunNotFound, type RunRecord, RunStore, type StoreError, Where } from "@uniflow/core"
+import { Context, Effect } from "effect"
+
+export class Visitor extends Context.Service<Visitor, {
+  readonly requestId: string
+  /** Only runs that match exist. */
+  readonly where: Filter.Filter | undefined
+}>()("@uniflow/dashboard/Visitor") {}
+
+/** A principal's filter, parsed. */
+export const filterOf = (where: string | Where.Where | Filter.Filter | undefined): Filter.Filter | undefined =>
+  where === undefined ? undefined : typeof where === "string" ? Filter.parse(where) : "_tag" in where ? where as Filter.Filter : Where.toFilter(where)
+
+/** All of these filters. */
+export const allOf = (...filters: ReadonlyArray<Filter.Filter | undefined>): Filter.Filter => ({ _tag: "And", filters: filters.filter((one) => one !== undefined) })
+
+const isRun = (id: string): Filter.Filter => ({ _tag: "Compare", field: { _tag: "Run", name: "id" }, comparison: "=", value: id })
+
+/** The record of a run that exists for who asks. */
+export const runOf = Effect.fnUntraced(function*(
+  id: string,
+  where: Filter.Filter | undefined
+): Effect.fn.Return<RunRecord, RunNotFound | InvalidInput | StoreError, RunStore> {
+  yield* Effect.mapError(RunId.check(id), () => new InvalidInput({ what: "The run id", issue: "is none: up to 128 letters, digits, _ and -." }))
+  const store = yield* RunStore
+  const run = where === undefined
+    ? yield* store.run(id)
+    : (yield* store.find({ where: allOf(isRun(id), where), limit: 1 }))[0]?.run
+  return run ?? (yield* new RunNotFound({ runId: id }))
+})

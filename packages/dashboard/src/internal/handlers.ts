@@ -1,0 +1,243 @@
+/** What the endpoints of the API do, over a `Uniflow`. */
+import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline, pinnedBaseline } from "@uniflow/compare"
+import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, RunStore, RunView, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
+import { Effect, Layer, Option } from "effect"
+import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
+import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
+import { allOf, runOf, Visitor } from "./Visitor.ts"
+
+/** The parts of a `Uniflow` that the page uses. */
+export type PageUniflow = Pick<Uniflow.Uniflow<never>, "runPromise" | "cancel" | "runs">
+
+const MOST_EXPERIMENTS = 200
+const MOST_FIELDS = 2_000
+const TREND = 30
+
+type Problem = { readonly error: { readonly code: "invalid_request" | "invalid_run_id" | "invalid_filter" | "not_found" | "store_unavailable"; readonly message: string; readonly requestId: string } }
+
+const problemOf = (error: unknown, requestId: string): Problem | undefined => {
+  const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
+  const message = error instanceof Error ? error.message : ""
+  const problem = (code: Problem["error"]["code"], text = message): Problem => ({ error: { code, message: text, requestId } })
+  if (tag === "InvalidFilter") return problem("invalid_filter")
+  if (tag === "InvalidInput") return problem((error as InvalidInput).what === "The run id" ? "invalid_run_id" : "invalid_request")
+  if (tag === "RunNotFound") return problem("not_found", "There is no such run.")
+  // The message of a store names folders and hosts.
+  if (tag === "StoreError") return problem("store_unavailable", `The store cannot be used at the moment (${(error as StoreError).reason}).`)
+  return undefined
+}
+
+const rowOf = (found: FoundRun, fields: ReadonlyArray<readonly [string, Filter.Field]> = []): RunRow => {
+  const { attempts, createdAtMs, endedAtMs, error, experiment, failedStep, goals, id, note, parent, pipeline, startedAtMs, status, tags } = found.run
+  return {
+    id, pipeline, experiment, status, createdAtMs, startedAtMs, endedAtMs, attempts, parent, tags, note, goals,
+    error: error === null ? null : { step: failedStep, name: error.name, message: error.message.split("\n")[0]!.slice(0, 500) },
+    values: Object.fromEntries(fields.flatMap(([text, field]) => {
+      const value = FindRuns.valueOf(found, field)
+      return value === undefined ? [] : [[text, jsonified(value)]]
+    }))
+  }
+}
+
+const fieldsOf = (text: string | undefined): Effect.Effect<ReadonlyArray<readonly [string, Filter.Field]>, Filter.InvalidFilter | InvalidInput> =>
+  Effect.try({
+    try: () => {
+      if (text === undefined || text === "") return []
+      const fields = Filter.parseFields(text)
+      if (fields.length > 200) throw new InvalidInput({ what: "select", issue: "names more than 200 fields." })
+      return fields.map((field) => [Filter.fieldText(field), field] as const)
+    },
+    catch: (error) => error as Filter.InvalidFilter
+  })
+
+const parsed = (where: string | undefined): Effect.Effect<Filter.Filter | undefined, Filter.InvalidFilter> =>
+  Effect.try({ try: () => (where === undefined || where.trim() === "" ? undefined : Filter.parse(where)), catch: (error) => error as Filter.InvalidFilter })
+
+const isExperiment = (experiment: string | undefined): Filter.Filter | undefined =>
+  experiment === undefined ? undefined : { _tag: "Compare", field: { _tag: "Run", name: "experiment" }, comparison: "=", value: experiment }
+
+const isCompleted: Filter.Filter = { _tag: "Compare", field: { _tag: "Run", name: "status" }, comparison: "=", value: "completed" }
+
+const summaryOf = Effect.fnUntraced(function*(counts: Pick<ExperimentSummary, "experiment" | "runs" | "running" | "failed">, where: Filter.Filter | undefined) {
+  const store = yield* RunStore
+  const own = allOf(isExperiment(counts.experiment), where)
+  const newest = yield* store.find({ where: own, limit: TREND })
+  const last = newest[0]
+  if (last === undefined) return undefined
+  const pin = yield* pinnedBaseline(counts.experiment)
+  // It may be one that this principal does not see.
+  const pinned = pin === undefined || where === undefined ? pin : (yield* store.find({ where: allOf({ _tag: "Compare", field: { _tag: "Run", name: "id" }, comparison: "=", value: pin.run.id }, where), limit: 1 }))[0]
+  const [goal] = Object.entries(newest.find(({ run }) => Object.keys(run.goals).length > 0)?.run.goals ?? {})
+  const field: Filter.Field | undefined = goal === undefined ? undefined : { _tag: "Metric", name: goal[0], figure: "last" }
+  const best = goal === undefined || field === undefined
+    ? undefined
+    : (yield* store.find({ where: allOf(own, isCompleted), orderBy: [{ field, direction: goal[1] === "maximize" ? "desc" : "asc" }], limit: 1 }))[0]
+  const shown = field === undefined ? [] : [[Filter.fieldText(field), field] as const]
+  const valueOf = (found: FoundRun): number | undefined => {
+    const value = field === undefined ? undefined : FindRuns.valueOf(found, field)
+    return typeof value === "number" && Number.isFinite(value) ? value : undefined
+  }
+  const summary: ExperimentSummary = {
+    experiment: counts.experiment,
+    runs: counts.runs,
+    running: counts.running,
+    failed: counts.failed,
+    last: rowOf(last, shown),
+    baseline: pinned === undefined ? null : rowOf(pinned, shown),
+    best: best === undefined || goal === undefined || valueOf(best) === undefined ? null : { run: rowOf(best, shown), metric: goal[0], goal: goal[1] },
+    trend: newest.toReversed().flatMap((found) => valueOf(found) ?? [])
+  }
+  return summary
+})
+
+/** The counts of experiments; of what a principal sees they are counted run by run. */
+const countsOf = Effect.fnUntraced(function*(where: Filter.Filter | undefined) {
+  const store = yield* RunStore
+  if (where === undefined) return (yield* store.experiments).slice(0, MOST_EXPERIMENTS)
+  const runs = (yield* store.find({ where, limit: 1_000 })).map(({ run }) => run)
+  return [...Map.groupBy(runs, ({ experiment }) => experiment)].slice(0, MOST_EXPERIMENTS).map(([experiment, own]) => ({
+    experiment,
+    runs: own.length,
+    running: own.filter(({ status }) => status === "running").length,
+    failed: own.filter(({ status }) => status === "failed" || status === "crashed").length
+  }))
+})
+
+const fieldList = Effect.fnUntraced(function*(where: Filter.Filter) {
+  const store = yield* RunStore
+  const found = yield* store.find({ where, limit: 1_000 })
+  const fields = new Map<string, { readonly values: Set<string>; runs: number; goal: "maximize" | "minimize" | null }>()
+  const seen = (field: Filter.Field, value: unknown, goal: "maximize" | "minimize" | null = null): void => {
+    const text = Filter.fieldText(field)
+    const known = fields.get(text) ?? { values: new Set<string>(), runs: 0, goal }
+    if (known.values.size < 2) known.values.add(JSON.stringify(value) ?? "")
+    known.runs++
+    fields.set(text, known)
+  }
+  for (const one of found) {
+    for (const [name, value] of Object.entries(one.run.params)) seen({ _tag: "Param", path: [name] }, value)
+    for (const [name, value] of Object.entries(one.run.tags)) seen({ _tag: "Tag", name }, value)
+    for (const [name, value] of Object.entries(FindRuns.metricsOf(one))) seen({ _tag: "Metric", name, figure: "last" }, value, one.run.goals[name] ?? null)
+  }
+  const all = [...fields].map(([field, { goal, runs, values }]) => ({ field, varies: values.size > 1 || runs < found.length, runs, goal }))
+  const list: FieldList = {
+    fields: all.toSorted((a, b) => Number(b.varies) - Number(a.varies) || Number(b.goal !== null) - Number(a.goal !== null) || b.runs - a.runs).slice(0, MOST_FIELDS),
+    truncated: all.length > MOST_FIELDS
+  }
+  return list
+})
+
+/** The handlers of the API. */
+export const layer = (uniflow: PageUniflow) => {
+  /** Runs over the store; what is a problem of the request or the store is told, everything else is a fault. */
+  const answer = <A, E>(effect: (visitor: Visitor["Service"]) => Effect.Effect<A, E, Uniflow.Services>) =>
+    Effect.flatMap(Visitor, (visitor) =>
+      Effect.tryPromise({ try: () => uniflow.runPromise(effect(visitor)), catch: (error) => error }).pipe(
+        Effect.catch((error): Effect.Effect<never, never> => {
+          const problem = problemOf(error, visitor.requestId)
+          // Which of the declared errors it is, its code says.
+          return problem === undefined ? Effect.die(error) : Effect.fail(problem) as Effect.Effect<never, never>
+        })
+      ))
+
+  const viewOf = (id: string, where: Filter.Filter | undefined) =>
+    Effect.andThen(runOf(id, where), Effect.map(snapshot(id), (one) => jsonified(RunView.make(one)) as never))
+
+  const experiments = HttpApiBuilder.group(Api, "experiments", (handlers) =>
+    handlers
+      .handle("list", () =>
+        answer(({ where }) =>
+          Effect.gen(function*() {
+            const summaries = yield* Effect.forEach(yield* countsOf(where), (counts) => summaryOf(counts, where), { concurrency: 4 })
+            return { experiments: summaries.filter((one) => one !== undefined) }
+          })))
+      .handle("fields", ({ query }) => answer(({ where }) => fieldList(allOf(isExperiment(query.experiment), where)))))
+
+  const runs = HttpApiBuilder.group(Api, "runs", (handlers) =>
+    handlers
+      .handle("list", ({ query }) =>
+        answer(({ where }) =>
+          Effect.gen(function*() {
+            const { after, experiment, limit = 100, orderBy, select } = query
+            const fields = yield* fieldsOf(select)
+            const filter = allOf(isExperiment(experiment), yield* parsed(query.where), where)
+            if (after !== undefined) yield* runOf(after, where)
+            const next = yield* FindRuns.pages({ where: filter, orderBy: orderBy === "" ? undefined : orderBy, after, limit: limit + 1 })
+            const found: Array<FoundRun> = []
+            while (found.length <= limit) {
+              const page = yield* next
+              if (page.length === 0) break
+              found.push(...page)
+            }
+            const page: RunPage = { runs: found.slice(0, limit).map((one) => rowOf(one, fields)), next: found.length > limit ? found[limit - 1]!.run.id : null }
+            return page
+          })))
+      .handle("get", ({ params }) => answer(({ where }) => viewOf(params.id, where)))
+      .handle("explain", ({ params }) => answer(({ where }) => Effect.andThen(runOf(params.id, where), Effect.map(Explanation.explain(params.id), (one) => jsonified({ runId: one.runId, steps: one.steps }) as never))))
+      .handle("logs", ({ params, query }) =>
+        answer(({ where }) =>
+          Effect.andThen(
+            runOf(params.id, where),
+            Effect.flatMap(RunStore, (store) => Effect.map(store.logs(params.id, { address: query.step, after: query.after, limit: query.limit }), (logs) => ({ logs })))
+          )))
+      .handle("metric", ({ params, query }) =>
+        answer(({ where }) =>
+          Effect.gen(function*() {
+            yield* runOf(params.id, where)
+            const buckets = yield* Effect.tryPromise({ try: () => uniflow.runs.metric(params.id, query.name, { buckets: query.buckets ?? 1000 }), catch: (error) => error })
+            return { buckets: jsonified(buckets) as ReadonlyArray<never> }
+          })))
+      .handle("annotate", ({ params, payload }) =>
+        answer(({ where }) =>
+          Effect.gen(function*() {
+            yield* runOf(params.id, where)
+            const { note, tags } = payload
+            if ((note?.length ?? 0) > 20_000) return yield* new InvalidInput({ what: "The note", issue: "has more than 20,000 characters." })
+            for (const [name, value] of Object.entries(tags ?? {})) {
+              if (name === "" || name.length > 256 || (value?.length ?? 0) > 1_000) return yield* new InvalidInput({ what: "A tag", issue: "has a name of 1 to 256 characters and a value of at most 1,000." })
+            }
+            const store = yield* RunStore
+            yield* store.annotate(params.id, [...tags === undefined ? [] : [{ _tag: "Tagged" as const, tags }], ...note === undefined ? [] : [{ _tag: "Noted" as const, note }]])
+            return yield* viewOf(params.id, where)
+          })))
+      .handle("cancel", ({ params }) =>
+        answer(({ where }) => Effect.andThen(runOf(params.id, where), Effect.as(Effect.tryPromise({ try: () => uniflow.cancel(params.id), catch: (error) => error }), { asked: true }))))
+      .handle("pin", ({ params }) => answer(({ where }) => Effect.andThen(runOf(params.id, where), Effect.map(pinBaseline(params.id), ({ experiment }) => ({ experiment }))))))
+
+  const comparing = HttpApiBuilder.group(Api, "compare", (handlers) =>
+    handlers
+      .handle("runs", ({ query }) =>
+        answer(({ where }) =>
+          Effect.gen(function*() {
+            const ids = [...new Set(query.runs.split(",").map((id) => id.trim()))]
+            if (ids.length < 2 || ids.length > 20) return yield* new InvalidInput({ what: "runs", issue: "needs 2 to 20 ids, separated by commas." })
+            yield* Effect.forEach(ids, (id) => runOf(id, where))
+            const comparison = compare(yield* Effect.forEach(ids, snapshot, { concurrency: 4 }))
+            return comparison.withCodeChanges(yield* codeChanges(comparison)).toJSON()
+          })))
+      .handle("groups", ({ query }) =>
+        answer(({ where }) =>
+          Effect.gen(function*() {
+            const filter = allOf(isExperiment(query.experiment), yield* parsed(query.where), where)
+            const fields = yield* fieldsOf(query.groupBy)
+            const comparison = yield* compareGroups({
+              where: filter,
+              groupBy: fields.map(([text]) => text as GroupField),
+              pairBy: query.pairBy as GroupField | undefined,
+              baseline: query.baseline
+            })
+            return comparison.toJSON()
+          }))))
+
+  const requests = HttpApiMiddleware.layerSchemaErrorTransform(Requests, () =>
+    Effect.flatMap(Effect.serviceOption(Visitor), (visitor) =>
+      Effect.fail({
+        error: {
+          code: "invalid_request" as const,
+          message: "The request is not what this endpoint takes; see api/openapi.json.",
+          requestId: Option.match(visitor, { onNone: () => "", onSome: ({ requestId }) => requestId })
+        }
+      })))
+
+  return HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe(Layer.provide([experiments, runs, comparing]), Layer.provide(requests))
+}

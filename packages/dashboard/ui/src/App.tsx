@@ -1,0 +1,95 @@
+/** The pages, their addresses, and what all of them share: the head, live changes, and what is shown when something fails. */
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query"
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, Outlet, RouterProvider } from "@tanstack/react-router"
+import { useEffect, useState } from "react"
+import { ApiError } from "./api.ts"
+import { listen } from "./live.ts"
+import { Failure } from "./parts/States.tsx"
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 1_000,
+      refetchOnWindowFocus: false,
+      retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500)
+    }
+  }
+})
+
+const Shell = () => {
+  const [live, setLive] = useState(true)
+  useEffect(() => listen(client, setLive), [])
+  return (
+    <div className="min-h-screen">
+      <a href="#content" className="sr-only focus:not-sr-only">To the content</a>
+      <header className="flex items-baseline gap-6 border-b border-line px-5 py-3">
+        <Link to="/" className="font-semibold no-underline">UniFlow</Link>
+        <nav aria-label="Pages" className="flex gap-4 text-small text-soft">
+          <Link to="/" activeOptions={{ exact: true }} activeProps={{ className: "text-ink" }} className="no-underline hover:text-ink">Experiments</Link>
+          <Link to="/runs" activeProps={{ className: "text-ink" }} className="no-underline hover:text-ink">Runs</Link>
+        </nav>
+        <span role="status" className="ml-auto text-small text-soft">{live ? "" : "Not live: asking every 5 seconds"}</span>
+      </header>
+      <main id="content" className="px-5 py-5"><Outlet /></main>
+    </div>
+  )
+}
+
+const root = createRootRoute({ component: Shell, errorComponent: ({ error }) => <Failure error={error} />, notFoundComponent: () => <p>There is no such page. <Link to="/">To the experiments</Link></p> })
+
+/** What the runs page keeps in its address. */
+export interface RunsSearch {
+  readonly experiment?: string
+  readonly where?: string
+  readonly sort?: string
+  readonly columns?: string
+  readonly group?: string
+  readonly selected?: string
+}
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" && value.length <= 20_000 ? value : undefined)
+
+const kept = <const Names extends ReadonlyArray<string>>(names: Names) => (search: Record<string, unknown>): { [K in Names[number]]?: string } =>
+  Object.fromEntries(names.flatMap((name) => {
+    const value = text(search[name])
+    return value === undefined ? [] : [[name, value]]
+  })) as { [K in Names[number]]?: string }
+
+const experiments = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./pages/Experiments.tsx"), "Experiments") })
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: "/runs",
+  validateSearch: kept(["experiment", "where", "sort", "columns", "group", "selected"]),
+  component: lazyRouteComponent(() => import("./pages/Runs.tsx"), "Runs")
+})
+const run = createRoute({ getParentRoute: () => root, path: "/runs/$runId", component: lazyRouteComponent(() => import("./pages/Run.tsx"), "RunPage") })
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: kept(["runs", "group", "experiment", "where", "all"]),
+  component: lazyRouteComponent(() => import("./pages/Compare.tsx"), "Compare")
+})
+
+const router = createRouter({
+  routeTree: root.addChildren([experiments, runs, run, compare]),
+  basepath: new URL(document.baseURI).pathname,
+  // Values of the address are texts as they stand there.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search) => {
+    const entries = Object.entries(search).filter((entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== "")
+    return entries.length === 0 ? "" : `?${new URLSearchParams(entries)}`
+  },
+  scrollRestoration: true
+})
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router
+  }
+}
+
+export const App = () => (
+  <QueryClientProvider client={client}>
+    <RouterProvider router={router} />
+  </QueryClientProvider>
+)

@@ -1,0 +1,36 @@
+/**
+ * The page stays as the store is: server-sent events say which runs changed, and what is shown of them is asked for again. Where events do not come
+ * through, it asks every few seconds.
+ */
+import type { QueryClient } from "@tanstack/react-query"
+import { address } from "./api.ts"
+
+const POLL_MS = 5_000
+
+/** Begins to listen; gives the end. `onState` is told whether changes come in. */
+export const listen = (client: QueryClient, onState: (live: boolean) => void): () => void => {
+  let poll: ReturnType<typeof setInterval> | undefined
+  const all = (): void => void client.invalidateQueries()
+  const polling = (on: boolean): void => {
+    onState(!on)
+    if (on && poll === undefined) poll = setInterval(all, POLL_MS)
+    if (!on) {
+      clearInterval(poll)
+      poll = undefined
+    }
+  }
+  const source = new EventSource(address("api/events"))
+  source.addEventListener("hello", () => polling(false))
+  source.addEventListener("all", all)
+  source.addEventListener("runs", (event) => {
+    const { ids } = JSON.parse((event as MessageEvent<string>).data) as { readonly ids: ReadonlyArray<string> }
+    const changed = new Set(ids)
+    // Lists may have it anywhere; what is of one run is asked for again only if it is that run.
+    void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "run" || changed.has(String(queryKey[1])) })
+  })
+  source.addEventListener("error", () => polling(true))
+  return () => {
+    source.close()
+    clearInterval(poll)
+  }
+}
