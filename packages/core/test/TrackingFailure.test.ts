@@ -1,4 +1,5 @@
 import { Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { expect, it } from "vitest"
 import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Pipeline, Runner, RunStore, type RunStoreService, Step, StoreError } from "../src/index.ts"
 import { begin, ending, makeGate, run } from "./memory.ts"
@@ -82,4 +83,38 @@ it("a step that goes on though a checkpoint could not be saved loses none of its
   })
   const { torn, whole } = await Effect.runPromise(Effect.provide(both, withoutCheckpoints(store)))
   expect(torn).toEqual(whole)
+})
+
+it("a commit that was made though it seemed to fail fails no other one, and loses no line", async () => {
+  let lost = false
+  const store = Effect.map(MemoryRunStore.make, (inner): RunStoreService => ({
+    ...inner,
+    commit: (writer, changes) => {
+      if (lost || !changes.some(({ _tag }) => _tag === "LogsAdded")) return inner.commit(writer, changes)
+      lost = true
+      return Effect.andThen(inner.commit(writer, changes), Effect.fail(new StoreError({ reason: "Unavailable", what: "the connection was lost" })))
+    }
+  }))
+  const layer = Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(Layer.effect(RunStore, store), MemoryArtifactStore.layer, JsonCodec.layer)))
+  const gate = makeGate()
+  const step = Step.make("step", {
+    version: "1",
+    run: async ({ log }) => {
+      log("before")
+      await gate.wait()
+      log("after")
+      return 1
+    }
+  })
+  const lines = Effect.gen(function*() {
+    const fiber = yield* begin(Pipeline.make("p", { steps: [step] }), {}, { runId: "r" })
+    yield* gate.arrived
+    yield* TestClock.adjust("500 millis")
+    expect(lost).toBe(true)
+    gate.open()
+    expect((yield* Fiber.join(fiber)).outputs.step).toBe(1)
+    return (yield* (yield* RunStore).logs("r")).map(({ message }) => message)
+  })
+  // Whether the first line was recorded is not known; better twice than not at all.
+  expect(await Effect.runPromise(Effect.provide(Effect.provide(lines, layer), TestClock.layer()))).toEqual(["before", "before", "after"])
 })

@@ -136,8 +136,7 @@ export class RunSession {
     return Effect.tapError(this.store.commit({ runId: this.runId, token: this.token }, changes), (error) =>
       Effect.sync(() => {
         if (error.reason === "LeaseLost") this.stop(error)
-        // Lines that a commit recorded though it seemed to fail are refused ever after.
-        else if (error.reason !== "NotPermitted") this.tracking.keepLines(changes)
+        else this.tracking.keepLines(changes)
       }))
   }
 

@@ -222,10 +222,13 @@ export class TrackingBuffer {
     }
   }
 
-  /** Keeps the lines that a commit held and could not record: they may be other steps'. */
+  /**
+   * Keeps the lines that a commit held and could not record: they may be other steps'. Numbered anew, because a commit that
+   * seemed to fail may have recorded them, and their numbers would be refused with all that is recorded with them.
+   */
   keepLines(changes: ReadonlyArray<Change>): void {
     const logs = changes.flatMap((change) => change._tag === "LogsAdded" ? change.logs : [])
-    if (logs.length > 0) this.logs = [...logs, ...this.logs]
+    if (logs.length > 0) this.logs = [...logs, ...this.logs].map((line) => ({ ...line, seq: this.logSeq++ }))
   }
 
   close(): void {
