@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { dirname } from "node:path"
+import { dirname, sep } from "node:path"
 import type { CodeSubject } from "@uniflow/core"
 import type { FileStamps } from "../FileStamps.ts"
 import * as ProjectSources from "../ProjectSources.ts"
@@ -51,9 +51,12 @@ export const make = (stamps: FileStamps, cache: ReachedCache, begunAtMs: number)
   const keyOf = ({ digest, frames, place, subject, texts }: Look): string =>
     createHash("sha256").update(JSON.stringify([place, digest, subject.step, frames[0], texts, ...conditionsInUse()])).digest("hex")
 
-  /** A file besides the project's sources may be another one than what this process loaded. */
+  /**
+   * A linked source may be another one than what this process loaded. Of installed packages that is not asked: pnpm links their
+   * files into other projects, and with each link the time of their last change is a new one.
+   */
   const changedSince = (look: Look, paths: ReadonlyArray<string>): Reached | undefined => {
-    const path = paths.find((each) => check(look, each).changed)
+    const path = paths.find((each) => !each.split(sep).includes("node_modules") && check(look, each).changed)
     return path === undefined ? undefined : { kind: "refused", why: `${path} was changed after this process began, so the code that runs may not be what is on disk; start the process again` }
   }
 

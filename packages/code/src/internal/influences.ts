@@ -294,7 +294,25 @@ export const make = (project: Project, files: ReadonlyArray<string>) => {
     return false
   }
 
-  return { changing, using, global, isFarReaching }
+  /**
+   * Where something in a declaration changes a value, those who may make it do so: who mentions a function, a class or what was made by
+   * a call; of an object that is written out, and of an instance, who calls a method that changes something.
+   */
+  const causing = (module: ModuleItems, item: Item): ReadonlyArray<Influence> => {
+    if (item.runs) return []
+    if (isCallable(item)) return using(module, item)
+    const value = valueOf(item)
+    if (value === undefined || isStep(module, value)) return []
+    const changes = changing({ kind: "items", module, name: item.name, items: [item] })
+    return value.type === "ObjectExpression" || value.type === "NewExpression" ? changes : [...changes, ...using(module, item)]
+  }
+
+  const isStep = (module: ModuleItems, value: Node): boolean => {
+    const root = value.type === "CallExpression" ? rootBinding(module, child(value, "callee")!) : undefined
+    return root !== undefined && root !== "global" && (root.kind === "runtime" || root.kind === "package") && (root.kind === "runtime" ? ownPackages.test(root.name) : ownPackages.test(root.package.name))
+  }
+
+  return { changing, causing, global, isFarReaching }
 }
 
 /** Whether a declaration is a function, which does something only where it is called. */

@@ -295,7 +295,11 @@ export const read = (module: ModuleItems): Mutations => {
   const held = (item: Item): void => {
     const value = item.node.type === "VariableDeclarator" ? child(item.node, "init") : item.runs || isFunction(item.node) ? undefined : item.node
     if (value === undefined || isFunction(unwrap(value))) return
-    for (const each of valuesIn(unwrap(value))) {
+    const made = unwrap(value)
+    const maker = made.type === "NewExpression" || made.type === "CallExpression" ? bindingOf(rootOf(child(made, "callee")!)) : undefined
+    // What is made of a value may keep it: `new Registry(table)`.
+    const kept = maker === undefined || (maker.from !== undefined && ownPackages.test(maker.from)) ? [] : list(made, "arguments").flatMap((each) => [...valuesIn(each)])
+    for (const each of [...valuesIn(made), ...kept]) {
       const root = rootOf(each)
       const binding = root.type === "Identifier" && !isThroughCall(each) ? bindingOf(root) : undefined
       const target = binding === undefined ? undefined : named(binding, each)

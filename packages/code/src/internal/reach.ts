@@ -211,8 +211,7 @@ export const reach = (project: Project, influences: Influences, root: string, mo
     if (!isCallable(item)) running.set(item, from)
     if (caused.has(item)) return
     caused.add(item)
-    // A function is called by those that mention it; what holds functions, by those that call one which changes something.
-    extra.push(...isCallable(item) ? influences.using(from, item) : item.runs ? [] : influences.changing({ kind: "items", module: from, name: item.name, items: [item] }))
+    extra.push(...influences.causing(from, item))
   }
 
   /** Modules that are loaded with those that are reached. */

@@ -104,6 +104,9 @@ export const edits: ReadonlyArray<Edit> = [
   { what: "what a method of another constant fills in", at: [["src/fill.ts", `"g", 7`, `"g", 70`]], runs: { filled: [`registry.add("g", 70)`] } },
   { what: "the same, by a method that was taken from it", at: [["src/fill.ts", `"h", 8`, `"h", 80`]], runs: { filled: [`add("h", 80)`] } },
   { what: "the same, by a method with a name that elsewhere changes nothing", at: [["src/fill.ts", `"i", 9`, `"i", 90`]], runs: { filled: [`registry.with("i", 90)`] } },
+  { what: "what an instance fills in that keeps the table", at: [["src/fill.ts", "put(10)", "put(100)"]], runs: { filled: ["keeper.put(100)"] } },
+  { what: "what a static method of a base class fills in", at: [["src/fill.ts", "put(11)", "put(110)"]], runs: { filled: ["Sub.put(110)"] } },
+  { what: "what a function fills in that another one made", at: [["src/fill.ts", "set(12)", "set(120)"]], runs: { filled: ["set(120)"] } },
   { what: "a method of that constant which only reads", at: [["src/fill.ts", "registry.size() > 0", "registry.size() > 1"]], runs: {} },
   { what: "a method that hands on its instance", at: [["src/counter.ts", "counter.add(1)", "counter.add(10)"]], runs: { summed: ["counter.add(10)"] } },
   { what: "a method that changes its instance by another name", at: [["src/counter.ts", "each([2])", "each([20])"]], runs: { summed: ["counter.each([20])"] } },
@@ -111,6 +114,7 @@ export const edits: ReadonlyArray<Edit> = [
   { what: "a module that fills a list is no longer imported", at: [[main, `import "./second.ts"\n`, ""]], runs: { ordered: ["what its imports load, in order"] } },
   { what: "a function of the runtime is replaced", at: [["src/title.ts", "", "Date.parse = () => 7\n"]], runs: all("Date.parse = () => 7") },
   { what: "something global is set by a function that is called as a module is loaded", at: [["src/title.ts", "", `import { install } from "./install.ts"\ninstall()\n`], ["src/install.ts", undefined, "export const install = (): void => void Object.assign(globalThis, { installed: 1 })\n"]], runs: all("install") },
+  { what: "something global is set by a function that is called where it stands", at: [["src/title.ts", "", ";(() => {\n  Object.assign(globalThis, { installed: 1 })\n})()\n"]], runs: all("(() => { Object.assign(globalThis, { installed: 1 …") },
   { what: "a function that would set something global is called by nobody", at: [["src/title.ts", "", "export const install = (): void => void Object.assign(globalThis, { installed: 1 })\n"]], runs: {} },
   // Forms of code.
   { what: "a tag of a template", at: [["src/forms.ts", `join("+")`, `join("-")`]], runs: { formed: ["tag"] } },

@@ -230,6 +230,27 @@ const { add } = registry
 add("h", 8)
 registry.with("i", 9)
 console.assert(registry.size() > 0)
+class Keeper {
+  readonly to: Table
+  constructor(to: Table) {
+    this.to = to
+  }
+  put(value: number): void {
+    this.to.set("j", value)
+  }
+}
+const keeper = new Keeper(table)
+keeper.put(10)
+class Own {
+  static put(value: number): void {
+    table.set("k", value)
+  }
+}
+class Sub extends Own {}
+Sub.put(11)
+const setter = (key: string) => (value: number): void => void table.set(key, value)
+const set = setter("l")
+set(12)
 `,
   "src/counter.ts": `const bump = (counter: Counter, by: number): void => void counter.values.push(by)
 class Counter {
