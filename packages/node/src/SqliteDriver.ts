@@ -8,7 +8,7 @@
  * docs/adr/0004-embedded-sqlite-driver.md says why it is built this way.
  */
 import { setImmediate } from "node:timers"
-import { FaultPoints, ProcessIdentity, type StoreError } from "@uniflow/core"
+import { FaultPoints, type StoreError } from "@uniflow/core"
 import { SqlDriver, type SqlDriverService } from "@uniflow/sql"
 import { Effect, Layer, type Scope, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
@@ -161,14 +161,8 @@ const make = Effect.fnUntraced(function*(options: SqliteOptions): Effect.fn.Retu
     spanAttributes: [["db.system.name", "sqlite"]]
   })
 
-  const keepAlive: SqlDriverService["keepAlive"] = ({ everyMs, params, sql }) =>
-    Effect.gen(function*() {
-      const { monotonicMs } = yield* ProcessIdentity
-      yield* Effect.acquireRelease(
-        Effect.sync(() => handle.heartbeats.add({ everyMs, sql, params, offsetMs: monotonicMs() - hrtimeMs() })),
-        (end) => Effect.sync(end)
-      )
-    })
+  const keepAlive: SqlDriverService["keepAlive"] = ({ everyMs, monotonicMs, params, sql }) =>
+    handle.heartbeats.add({ everyMs, sql, params, offsetMs: monotonicMs() - hrtimeMs() })
 
   return {
     dialect: "sqlite",

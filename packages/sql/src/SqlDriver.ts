@@ -5,7 +5,7 @@
  * and a few things that only the platform knows (when the event loop turns, how a lease is kept while it does not).
  * It knows nothing of runs. `@uniflow/node` has one for SQLite.
  */
-import type { Effect, Scope } from "effect"
+import type { Effect } from "effect"
 import { Context } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { StoreError } from "@uniflow/core"
@@ -40,10 +40,11 @@ export type SqlOutcome =
 /** A heartbeat that the driver writes by itself. */
 export interface SqlHeartbeat {
   readonly everyMs: number
-  /** Its first parameter is `ProcessIdentity.monotonicMs` at the time of writing; the others follow. One text for all heartbeats. */
+  /** Its first parameter is `monotonicMs` at the time of writing; the others follow. One text for all heartbeats. */
   readonly sql: string
   /** The run, which is not 0, and the token. */
   readonly params: readonly [bigint, bigint]
+  readonly monotonicMs: () => number
 }
 
 export interface SqlDriverService {
@@ -72,8 +73,11 @@ export interface SqlDriverService {
   readonly retryBusy: <A, R>(effect: Effect.Effect<A, StoreError, R>) => Effect.Effect<A, StoreError, R>
   /** Reads at once, where the database can be read without waiting; throws `StoreError`. */
   readonly readNow: ((statement: SqlStatement) => ReadonlyArray<ReadonlyArray<unknown>>) | undefined
-  /** Writes a heartbeat until the scope closes, even while the event loop stands still; undefined where that cannot be done. */
-  readonly keepAlive: ((heartbeat: SqlHeartbeat) => Effect.Effect<void, never, Scope.Scope>) | undefined
+  /**
+   * Writes a heartbeat until what it gives is called, even while the event loop stands still; undefined where that cannot
+   * be done.
+   */
+  readonly keepAlive: ((heartbeat: SqlHeartbeat) => () => void) | undefined
 }
 
 /** The SQL database in use. */

@@ -9,10 +9,10 @@ import {
   type Annotation,
   type Change,
   type Claim,
+  type ClaimRequest,
   describe,
   Facts,
   Lease,
-  type NewRun,
   ProcessIdentity,
   RunNotFound,
   type RunRecord,
@@ -22,7 +22,7 @@ import {
   StoreError,
   type StoreIdentity
 } from "@uniflow/core"
-import { Clock, Duration, Effect, Layer, type Scope } from "effect"
+import { Clock, Duration, Effect, Layer, Scope } from "effect"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as claiming from "./internal/claiming.ts"
 import { dialectOf } from "./internal/dialect.ts"
@@ -75,8 +75,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     Effect.try({ try: build, catch: (cause) => unrecordable(runId, cause) })
 
   let known: StoreIdentity | undefined
-  const identity = Effect.gen(function*() {
-    if (known !== undefined) return known
+  const readIdentity = Effect.gen(function*() {
     const value = (name: string) => first("The store's identity", rows.text, "SELECT value FROM meta WHERE name = ?", [name])
     const id = yield* value("id")
     const secret = yield* value("secret")
@@ -85,54 +84,53 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     }
     return known = { id, secret: Uint8Array.from(secret.match(/../g)!, (byte) => parseInt(byte, 16)) }
   })
+  const identity = Effect.suspend(() => known === undefined ? readIdentity : Effect.succeed(known))
 
   /** Keeps a lease by a fiber, where the driver cannot. */
-  const beat = ({ everyMs, params, sql }: SqlHeartbeat): Effect.Effect<void, never, Scope.Scope> =>
-    Effect.gen(function*() {
-      const { monotonicMs } = yield* ProcessIdentity
-      yield* Effect.forkScoped(Effect.gen(function*() {
-        while (true) {
-          yield* Effect.sleep(Duration.millis(everyMs))
-          // A heartbeat that fails is tried again; whether the run is still held is for the fence to say.
-          yield* Effect.ignore(submit({ guard: { sql, params: [monotonicMs(), ...params] }, statements: [] }))
-        }
-      }))
-    })
-  const keepAlive = driver.keepAlive ?? beat
+  const beat = ({ everyMs, monotonicMs, params, sql }: SqlHeartbeat) =>
+    Effect.forkScoped(Effect.gen(function*() {
+      while (true) {
+        yield* Effect.sleep(Duration.millis(everyMs))
+        // A heartbeat that fails is tried again; whether the run is still held is for the fence to say.
+        yield* Effect.ignore(submit({ guard: { sql, params: [monotonicMs(), ...params] }, statements: [] }))
+      }
+    }))
 
   /** Takes or makes the run and keeps the lease up; undefined when somebody else was faster. */
   const win = Effect.fnUntraced(
-    function*(runId: string, leaseMs: number, attempt: number, before: RunRecord | undefined, unit: SqlUnit) {
+    function*({ leaseMs, runId }: ClaimRequest, monotonicMs: () => number, before: RunRecord | undefined, unit: SqlUnit) {
       const outcome = yield* submit(unit)
       if (outcome._tag === "Refused") return undefined
-      const [key, token, highest = 0, waitingRuns = 0, tracked = 0] = (outcome.rows[0] ?? []).map((value) => rows.integer.decode([value]))
-      if (key === undefined || token === undefined) return yield* Effect.die(new Error("a claim gives the run's key and token"))
-      held.set(token, { runId, key: BigInt(key), highest, waiting: 0, shown: before === undefined ? new Set() : undefined, stale: tracked !== 0 })
-      due ||= waitingRuns >= inlineOutputs.SETTLE_RUNS
-      yield* Effect.addFinalizer(() =>
-        held.delete(token)
-          ? submit(claiming.release(BigInt(key), token)).pipe(
+      const [number, token, highest, waitingRuns, tracked] = rows.numbers.decode(outcome.rows[0] ?? [])
+      if (typeof number !== "number" || typeof token !== "number") return yield* Effect.die(new Error("a claim gives the run's key and token"))
+      const key = BigInt(number)
+      held.set(token, { runId, key, highest: highest ?? 0, waiting: 0, shown: before === undefined ? new Set() : undefined, stale: (tracked ?? 0) !== 0 })
+      due ||= (waitingRuns ?? 0) >= inlineOutputs.SETTLE_RUNS
+      const heartbeat = claiming.heartbeat(key, token, leaseMs, monotonicMs)
+      const end = driver.keepAlive?.(heartbeat)
+      yield* Scope.addFinalizer(yield* Effect.scope, Effect.suspend(() => {
+        end?.()
+        return held.delete(token)
+          ? submit(claiming.release(key, token)).pipe(
             Effect.catch((error) => Effect.logWarning(`The lease of run "${runId}" could not be given back; it runs out by itself`, error.message))
           )
           : Effect.void
-      )
-      yield* keepAlive(claiming.heartbeat(BigInt(key), token, leaseMs))
-      const claim: Claim = { token, attempt, created: before === undefined, before }
+      }))
+      if (end === undefined) yield* beat(heartbeat)
+      const claim: Claim = { token, attempt: (before?.attempts ?? 0) + 1, created: before === undefined, before }
       return claim
     },
     Effect.uninterruptible
   )
 
   const claim: RunStoreService["claim"] = Effect.fnUntraced(function*(request) {
-    const { create, leaseMs, onlyNew, runId } = request
+    const { create, onlyNew, runId } = request
     const { monotonicMs } = yield* ProcessIdentity
-    const make = Effect.fnUntraced(function*(given: NewRun) {
-      const unit = yield* statements(runId, () => claiming.create(request, given, monotonicMs()))
-      return yield* win(runId, leaseMs, 1, undefined, unit)
-    })
     while (true) {
-      const made = create === undefined ? undefined : yield* make(create)
-      if (made !== undefined) return made
+      if (create !== undefined) {
+        const made = yield* win(request, monotonicMs, undefined, yield* statements(runId, () => claiming.create(request, create, monotonicMs())))
+        if (made !== undefined) return made
+      }
       if (onlyNew && create !== undefined) return yield* new StoreError({ reason: "RunExists", what: `Run "${runId}" exists already` })
       const found = yield* runWithKey(runId)
       if (found === undefined) {
@@ -143,7 +141,7 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
       const { key, run } = found
       yield* Lease.untilFree(run, reads.run(runId))
       const unit = yield* statements(runId, () => claiming.take(request, key, run, monotonicMs()))
-      const taken = yield* win(runId, leaseMs, run.attempts + 1, run, unit)
+      const taken = yield* win(request, monotonicMs, run, unit)
       if (taken !== undefined) return taken
     }
   })

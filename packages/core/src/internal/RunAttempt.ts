@@ -94,10 +94,10 @@ export const attemptRun = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     left: new Map([...prepared.left, ...left].map((active) => [active.address, active])),
     stopping: () => stop.requested
   })
-  const resolve = (step: AnyStep, known: ReadonlyMap<AnyStep, StepRecord>) => {
+  const resolve = (step: AnyStep, known: ReadonlyMap<AnyStep, StepRecord>, isAlone: boolean) => {
     // Where outputs cannot be read at once they are loaded first: one that is damaged is made again.
     session.isLast = () => objects.readsNow && known.size === pipeline.steps.length - 1
-    return steps.resolve(step, known)
+    return steps.resolve(step, known, isAlone)
   }
   const met = new Set<string>()
   const graph = Effect.gen(function*() {

@@ -73,8 +73,6 @@ export interface StepExecutorOptions {
   readonly ambience: StepAmbienceService
   /** The run that this one was forked from. */
   readonly parent: Parent | undefined
-  /** Whether a step has failed, so that no further work is begun. */
-  readonly stopping: () => boolean
 }
 
 /** Executes what has to be executed, a step or an item of a map: with its retries, and everything recorded. */
@@ -87,10 +85,10 @@ export class StepExecutor {
     this.session = options.session
   }
 
-  /** Executes a step or an item, with its retries, and records the outcome. */
-  execute(unit: Unit): Effect.Effect<StepRecord, StepError, unknown> {
+  /** Executes a step or an item, with its retries, and records the outcome; begins nothing once it is to stop. */
+  execute(unit: Unit, stopping: () => boolean): Effect.Effect<StepRecord, StepError, unknown> {
     return Effect.suspend(() => {
-      if (this.options.stopping()) return Effect.interrupt
+      if (stopping()) return Effect.interrupt
       const begun = this.session.now()
       return chain(this.inputs(unit), (inputs) =>
         unit.step.definition.when === undefined ? this.begin(unit, inputs, begun) : this.beginWhen(unit, inputs, begun))

@@ -24,6 +24,8 @@ export interface StepRunnerOptions extends StepExecutorOptions {
   readonly rerun: ReadonlySet<string>
   readonly concurrency: number
   readonly permits: Semaphore.Semaphore
+  /** Whether a step has failed, so that no further work is begun. */
+  readonly stopping: () => boolean
   /** Steps that an earlier attempt left unfinished, by address. */
   readonly left: ReadonlyMap<string, ActiveStep>
   /** What is under way in all runs of this process. */
@@ -66,17 +68,17 @@ export class StepRunner {
     this.read.clear()
   }
 
-  /** Brings a step to its output; `records` are those of the steps it reads. */
-  resolve(step: AnyStep, records: ReadonlyMap<AnyStep, StepRecord>): Effect.Effect<StepRecord, StepError, unknown> {
+  /** Brings a step to its output; `records` are those of the steps it reads. One that nothing else is beside needs no permit. */
+  resolve(step: AnyStep, records: ReadonlyMap<AnyStep, StepRecord>, isAlone: boolean): Effect.Effect<StepRecord, StepError, unknown> {
     const inputs = new Map<string, OutputRef>()
     for (const [name, input] of inputsOf(step)) inputs.set(name, records.get(input)!.output!)
     const before = this.resolved.get(step)
-    if (before === undefined || !sameInputs(before.inputs, inputs)) return this.resolveWith(step, inputs)
+    if (before === undefined || !sameInputs(before.inputs, inputs)) return this.resolveWith(step, inputs, isAlone)
     return Effect.flatMap(isThere(this.session.objects, step.name, before.record.output!), (there) =>
-      there ? Effect.succeed(before.record) : this.resolveWith(step, inputs))
+      there ? Effect.succeed(before.record) : this.resolveWith(step, inputs, isAlone))
   }
 
-  private resolveWith(step: AnyStep, inputs: ReadonlyMap<string, OutputRef>): Effect.Effect<StepRecord, StepError, unknown> {
+  private resolveWith(step: AnyStep, inputs: ReadonlyMap<string, OutputRef>, isAlone: boolean): Effect.Effect<StepRecord, StepError, unknown> {
     this.read.set(step, inputs)
     const digests: Record<string, string> = {}
     for (const [name, ref] of inputs) define(digests, name, ref.digest)
@@ -86,7 +88,7 @@ export class StepRunner {
         ? Effect.succeed(unit)
         : step.definition.kind === "map"
         ? this.runMap(unit)
-        : this.alone(unit, true, this.options.stopping))
+        : this.alone(unit, !isAlone, this.options.stopping))
   }
 
   /** Executes what other runs may want, too, once for all of them. */
@@ -95,7 +97,7 @@ export class StepRunner {
     const { kind } = unit.wanted.code
     const { parent, permits, rerun } = this.options
     const permitted = <A>(effect: Effect.Effect<A, StepError, unknown>): Effect.Effect<A, StepError, unknown> => (limited ? permits.withPermit(effect) : effect)
-    const work = Effect.suspend(() => (stopping() ? Effect.interrupt : this.executor.execute(unit)))
+    const work = this.executor.execute(unit, stopping)
     if (cache === undefined || rerun.has(unit.step.name) || parent?.without.has(unit.step.name) === true || (kind !== "explicit" && kind !== "deep")) return permitted(work)
     const { fingerprint } = unit.wanted
     return this.options.flights.alone({

@@ -16,12 +16,12 @@ export interface Stop {
 }
 
 /**
- * Resolves every step once what it reads is resolved. After a failure nothing new is begun, and what runs is let
- * finish: its results are kept.
+ * Resolves every step once what it reads is resolved, and tells whether it is alone: then nothing else is begun before it
+ * is done. After a failure nothing new is begun, and what runs is let finish: its results are kept.
  */
 export const walk = Effect.fnUntraced(function*<E, R>(
   steps: ReadonlyArray<AnyStep>,
-  resolve: (step: AnyStep, records: ReadonlyMap<AnyStep, StepRecord>) => Effect.Effect<StepRecord, E, R>,
+  resolve: (step: AnyStep, records: ReadonlyMap<AnyStep, StepRecord>, isAlone: boolean) => Effect.Effect<StepRecord, E, R>,
   stop: Stop
 ): Effect.fn.Return<Walk<E>, never, R> {
   const records = new Map<AnyStep, StepRecord>()
@@ -58,7 +58,7 @@ export const walk = Effect.fnUntraced(function*<E, R>(
   const line = (first: AnyStep): Effect.Effect<void, never, R> => Effect.gen(function*() {
     for (let step: AnyStep | undefined = first; step !== undefined;) {
       const current: AnyStep = step
-      const exit = yield* Effect.exit(Effect.suspend(() => resolve(current, records)))
+      const exit = yield* Effect.exit(Effect.suspend(() => resolve(current, records, running === 1)))
       const ready = settle(current, exit)
       step = ready.length === 1 && running === 1 ? ready[0] : undefined
       if (step === undefined) for (const reader of ready) yield* begin(reader)

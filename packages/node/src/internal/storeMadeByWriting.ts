@@ -35,16 +35,16 @@ export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWr
   }))
 
   const writing = <A, E, R>(use: (store: RunStoreService) => Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreError, R> =>
-    Effect.suspend(() => opened === undefined ? Effect.flatMap(opening, use) : use(opened))
+    opened === undefined ? Effect.flatMap(opening, use) : use(opened)
   const reading = <A, E, R>(use: (store: RunStoreService) => Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreError, R> =>
-    Effect.suspend(() => opened === undefined && !exists() ? use(empty) : writing(use))
+    opened === undefined ? Effect.suspend(() => exists() ? writing(use) : use(empty)) : use(opened)
 
   return {
     isMade: () => opened !== undefined || exists(),
-    identity: writing((store) => store.identity),
+    identity: Effect.suspend(() => writing((store) => store.identity)),
     claim: (request) =>
-      request.create === undefined
-        ? Effect.suspend(() => opened === undefined && !exists() ? Effect.fail(new RunNotFound({ runId: request.runId })) : writing((store) => store.claim(request)))
+      request.create === undefined && opened === undefined
+        ? Effect.suspend(() => exists() ? writing((store) => store.claim(request)) : Effect.fail(new RunNotFound({ runId: request.runId })))
         : writing((store) => store.claim(request)),
     commit: (writer, changes) => writing((store) => store.commit(writer, changes)),
     takeFlight: (writer, key, gone) => writing((store) => store.takeFlight(writer, key, gone)),

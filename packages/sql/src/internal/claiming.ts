@@ -111,8 +111,9 @@ export const takeFlight = (run: bigint, token: number, key: string, gone: number
 const BEAT = "UPDATE held SET heartbeat = heartbeat + 1, heartbeat_monotonic_ms = ? WHERE run = ? AND token = ?"
 
 /** Shows that the holder lives; no change of the run. */
-export const heartbeat = (key: bigint, token: number, leaseMs: number): SqlHeartbeat => ({
+export const heartbeat = (key: bigint, token: number, leaseMs: number, monotonicMs: () => number): SqlHeartbeat => ({
   everyMs: leaseMs / 3,
   sql: BEAT,
-  params: [key, int(token)]
+  params: [key, int(token)],
+  monotonicMs
 })
