@@ -49,6 +49,12 @@ const BUSY_MS = 5
  */
 const CHECKPOINT_PAGES = 1000
 
+/**
+ * KiB of pages that the connection keeps. A commit that split a page goes through all of them, so more cost each commit more
+ * than reading a page again, which the system has in its own cache.
+ */
+const CACHE_KIB = 8000
+
 /** A log that grew beyond this is cut when it begins anew. */
 const LOG_BYTES = 64 * 1024 * 1024
 
@@ -80,7 +86,7 @@ const connect = (path: string): SqliteHandle => {
   const database = new DatabaseSync(url)
   try {
     database.exec(`PRAGMA busy_timeout = 250; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = OFF;
-      PRAGMA trusted_schema = OFF; PRAGMA automatic_index = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -64000;
+      PRAGMA trusted_schema = OFF; PRAGMA automatic_index = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB};
       PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES}`)
     const mode = database.prepare("PRAGMA journal_mode = WAL").get()
     if (mode?.["journal_mode"] !== "wal") {
