@@ -26,6 +26,6 @@ export class EffectBridge {
 
   /** Interrupts what still runs, and waits for it. */
   get close(): Effect.Effect<void> {
-    return this.fibers.size === 0 ? Effect.void : Effect.suspend(() => Fiber.interruptAll(this.fibers))
+    return this.fibers.size === 0 ? Effect.void : Fiber.interruptAll(this.fibers)
   }
 }

@@ -175,6 +175,7 @@ export class Objects {
     if (bytes.length >= SHARED_BYTES || this.recent.has(digest)) return
     this.recent.set(digest, bytes)
     this.recentBytes += bytes.length
+    if (this.recentBytes <= CACHE_BYTES && this.recent.size <= CACHE_VALUES) return
     for (const [oldest, old] of this.recent) {
       if (this.recentBytes <= CACHE_BYTES && this.recent.size <= CACHE_VALUES) return
       this.recent.delete(oldest)

@@ -123,7 +123,6 @@ export const attemptRun = Effect.fnUntraced(function*<P extends Pipeline.Any>(
     Effect.andThen(session.flush(), Effect.suspend(() =>
       session.submit([{ _tag: "AttemptEnded", attempt, status, endedAtMs: now(), error: error === undefined ? null : storedError(error, redact), failedStep }])))
   const ending = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, StoreError> => {
-    if (session.completed) return Effect.void
     if (Exit.isSuccess(exit)) return end(isWhole ? "completed" : "interrupted", undefined, null)
     const error = Cause.squash(exit.cause)
     if (error instanceof StoreError && error.reason === "LeaseLost") return Effect.void
@@ -131,11 +130,11 @@ export const attemptRun = Effect.fnUntraced(function*<P extends Pipeline.Any>(
       ? Effect.ignore(end("interrupted", undefined, null))
       : Effect.ignore(end("failed", error, error instanceof StepFailed ? error.step : stepOf(error)))
   }
-  const over = Effect.suspend(() => {
+  const over = (): Effect.Effect<void> => {
     tracking.close()
     return bridge.close
-  })
-  const done = yield* Effect.onExit(session.untilStopped(graph), (exit) => Effect.ensuring(ending(exit), over))
+  }
+  const done = yield* Effect.onExit(session.untilStopped(graph), (exit) => session.completed ? over() : Effect.ensuring(ending(exit), Effect.suspend(over)))
   const series = yield* session.allSeries
   return resultOf(pipeline, {
     id: runId,

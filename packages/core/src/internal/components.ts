@@ -91,5 +91,6 @@ const componentsWith = (step: AnyStep, sources: ComponentSources, files: Record<
 
 /** Sets a property as data, whatever its name. */
 export const define = <A>(target: Record<string, A>, name: string, value: A): void => {
-  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+  if (name !== "__proto__") target[name] = value
+  else Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
 }

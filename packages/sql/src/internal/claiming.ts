@@ -4,7 +4,7 @@
  * Taking compares what was read with what stands there when the transaction runs (token, heartbeat and revision), so
  * that of several processes exactly one wins. The token is the revision of the claim: no other claim ever has it.
  */
-import { type ClaimRequest, Facts, type NewRun, type RunRecord } from "@uniflow/core"
+import { type AttemptEnvironment, type ClaimRequest, Facts, type NewRun, type RunRecord } from "@uniflow/core"
 import type { SqlHeartbeat, SqlStatement, SqlUnit } from "../SqlDriver.ts"
 import { bool, COUNT, countedIf, deleteUnfinished, fenced, int, json, letGo, NEXT_REVISION, REVISION } from "./statements.ts"
 import * as inlineOutputs from "./inlineOutputs.ts"
@@ -14,6 +14,16 @@ import { text, textOrNull } from "./text.ts"
 /** The highest `seq` among the run's steps, and how many runs wait to be settled. */
 const counts = (run: string): string =>
   `(SELECT after % ${inlineOutputs.SEQ_LIMIT} FROM unsettled WHERE run = ${run}), (SELECT count(*) FROM unsettled)`
+
+/** As JSON; one that was captured once is that of many attempts. */
+const environments = new WeakMap<AttemptEnvironment, string>()
+const environmentJson = (environment: AttemptEnvironment): string => {
+  const known = environments.get(environment)
+  if (known !== undefined) return known
+  const text = json(environment)
+  environments.set(environment, text)
+  return text
+}
 
 const insertAttempt = (run: string): string =>
   `INSERT INTO attempts (run, attempt, status, started_at_ms, ended_at_ms, environment, error) VALUES (${run}, ?, 'running', ?, NULL, ?, NULL)`
@@ -47,7 +57,7 @@ export const create = (request: ClaimRequest, given: NewRun, monotonicMs: number
       COUNT,
       { sql: INSERT_HELD, params: [id, monotonicMs] },
       { sql: INSERT_UNSETTLED, params: [id, id] },
-      { sql: INSERT_FIRST_ATTEMPT, params: [id, 1n, startedAtMs, json(request.environment)] },
+      { sql: INSERT_FIRST_ATTEMPT, params: [id, 1n, startedAtMs, environmentJson(request.environment)] },
       ...summaries.keepFactsOfNew(runId, [...Facts.paramFacts(given.params), ...Facts.tagFacts(given.tags), ...Facts.gitFacts(request.environment)])
     ],
     result: { sql: CREATED, params: [id] }
@@ -86,7 +96,7 @@ export const take = (request: ClaimRequest, key: bigint, before: RunRecord, mono
       deleteUnfinished(key),
       { sql: "DELETE FROM flights WHERE run = ?", params: [key] },
       ...inlineOutputs.begin(key),
-      { sql: INSERT_ATTEMPT, params: [key, int(attempt), startedAtMs, json(request.environment)] },
+      { sql: INSERT_ATTEMPT, params: [key, int(attempt), startedAtMs, environmentJson(request.environment)] },
       ...summaries.keepGit(key, request.environment)
     ],
     result: { sql: `SELECT run, token, ${counts("held.run")}, EXISTS (SELECT 1 FROM series WHERE run = held.run) FROM held WHERE run = ?`, params: [key] }

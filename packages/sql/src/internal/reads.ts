@@ -2,7 +2,7 @@
  * The reads of a run store, through effect/sql, each row decoded by the record's Schema.
  */
 import { describe, type FoundRun, lookupOf, NEWEST_FIRST, type RunRecord, type RunStoreService, sortKeyOf, StoreError } from "@uniflow/core"
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import type { SqlDriverService, SqlValue } from "../SqlDriver.ts"
 import { dialectOf } from "./dialect.ts"
 import * as findPlan from "./findPlan.ts"
@@ -58,13 +58,17 @@ export const make = (driver: SqlDriverService) => {
   const runWithKey = (runId: string) => {
     const what = `Run "${runId}"`
     if (readNow === undefined) return first(what, withKey, RUN, [text(runId)])
-    return Effect.suspend(() => {
+    const read = (): Effect.Effect<{ readonly run: RunRecord; readonly key: bigint } | undefined, StoreError> => {
       try {
-        return decoded(what, withKey, readNow({ sql: RUN, params: [text(runId)] }))
+        return Effect.map(decoded(what, withKey, readNow({ sql: RUN, params: [text(runId)] })), (found) => found[0])
       } catch (error) {
         return error instanceof StoreError ? Effect.fail(error) : Effect.die(error)
       }
-    }).pipe(driver.retryBusy, Effect.map((found) => found[0]))
+    }
+    return Effect.suspend(() => {
+      const found = read()
+      return Exit.isExit(found) && Exit.isFailure(found) ? driver.retryBusy(Effect.suspend(read)) : found
+    })
   }
 
   const ofRun = <A>(what: string, table: string, reader: rows.Reader<A>, order: string, runId: string, more = "", params: ReadonlyArray<SqlValue> = []) =>
