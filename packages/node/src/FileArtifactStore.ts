@@ -9,7 +9,7 @@
  * refreshed it meanwhile; readers find it there too, and what a killed remover left there is put back.
  * Many processes may use one folder at once. At most 8 values are written or loaded at a time in one process.
  */
-import { readFileSync, type Stats } from "node:fs"
+import type { Stats } from "node:fs"
 import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import {
@@ -17,7 +17,6 @@ import {
   type ArtifactSource,
   ArtifactStore,
   type ArtifactStoreService,
-  CorruptArtifact,
   type Encoded,
   FaultPoints,
   type IncrementalHash,
@@ -25,10 +24,12 @@ import {
   StoreError,
   type StoredObject
 } from "@uniflow/core"
-import { Clock, Effect, Layer, Option, Result, Semaphore, Stream } from "effect"
+import { Clock, Effect, Layer, Semaphore, Stream } from "effect"
 import { asFileError, type FileError, storeErrorOf } from "./internal/fileErrors.ts"
-import { makeFolder, operate, syncFolder, unlessMissing, withFile } from "./internal/fileOperations.ts"
-import { eachPiece, gather, pieceBytes, readInto, writePiece } from "./internal/filePieces.ts"
+import { makeFolder, notThere, operate, syncFolder, unlessMissing, withFile } from "./internal/fileOperations.ts"
+import { eachPiece, gather, pieceBytes, writePiece } from "./internal/filePieces.ts"
+import { isDigest, objectPaths } from "./internal/objectPaths.ts"
+import * as objectReader from "./internal/objectReader.ts"
 import { sweepTemporaryFiles, temporaryName } from "./internal/temporaryFiles.ts"
 import { hasher } from "./NodeHasher.ts"
 import { UniflowDirectory } from "./UniflowDirectory.ts"
@@ -51,18 +52,11 @@ const hashedFirstBytes = pieceBytes
 
 const limit = Semaphore.makeUnsafe(8)
 
-const isDigest = (digest: string): boolean => /^[0-9a-f]{64}$/.test(digest)
-
-const corrupt = (digest: string, reason: string) => new CorruptArtifact({ digest, what: "Artifact", reason })
-
 const hashOf = (bytes: Encoded): string => {
   const hash = hasher.make()
   for (const segment of bytes.segments) hash.update(segment)
   return hash.digest()
 }
-
-const notThere = <A>(effect: Effect.Effect<A, FileError>): Effect.Effect<A | undefined, FileError> =>
-  Effect.catchIf(effect, (error) => error.code === "ENOENT", () => Effect.succeed(undefined))
 
 /** A file that is being written. */
 interface Unnamed {
@@ -78,11 +72,8 @@ interface Unnamed {
  * go when that process is dead.
  */
 export const make = Effect.fnUntraced(function*(options: FileArtifactStoreOptions): Effect.fn.Return<ArtifactStoreService> {
-  const objects = join(options.directory, "objects")
-  const temporary = join(objects, "tmp")
-  const trash = join(objects, "trash")
-  const pathOf = (digest: string) => join(objects, digest.slice(0, 2), digest.slice(2))
-  const trashOf = (digest: string) => join(trash, digest)
+  const paths = objectPaths(options.directory)
+  const { objects, pathOf, temporary, trash, trashOf } = paths
   const faultsHere = yield* FaultPoints
   const identity = yield* ProcessIdentity
 
@@ -283,84 +274,6 @@ export const make = Effect.fnUntraced(function*(options: FileArtifactStoreOption
     }
   }
 
-  /** The object's file wherever it stands at this moment; undefined where there is none. */
-  const find = <A>(digest: string, use: (path: string) => Effect.Effect<A, FileError>): Effect.Effect<A | undefined, FileError> =>
-    !isDigest(digest) ? Effect.succeed(undefined) : notThere(use(pathOf(digest))).pipe(
-      Effect.flatMap((found) => found === undefined ? notThere(use(trashOf(digest))) : Effect.succeed(found)),
-      Effect.flatMap((found) => found === undefined ? notThere(use(pathOf(digest))) : Effect.succeed(found))
-    )
-
-  const openObject = (digest: string) =>
-    Effect.acquireRelease(
-      find(digest, (path) => operate(() => open(path, "r"))),
-      (file) => file === undefined ? Effect.void : Effect.ignore(operate(() => file.close()))
-    )
-
-  const reading = (digest: string) => storeErrorOf(`Artifact ${digest} cannot be read from ${objects}`)
-
-  const get = Effect.fnUntraced(function*(digest: string): Effect.fn.Return<Uint8Array, CorruptArtifact | StoreError> {
-    const loaded = yield* Effect.gen(function*() {
-      const file = yield* openObject(digest)
-      if (file === undefined) return yield* corrupt(digest, "it is not in the store")
-      const info: Stats = yield* operate(() => file.stat())
-      const hash = hasher.make()
-      const bytes = yield* Effect.try({
-        try: () => new Uint8Array(new ArrayBuffer(info.size)),
-        catch: (cause) =>
-          new StoreError({ reason: "NotSupported", what: `Artifact ${digest} (${info.size} bytes) does not fit into memory; read it as a stream`, cause })
-      })
-      const filled = yield* Effect.tryPromise({ try: (signal) => readInto(file, bytes, hash, signal), catch: asFileError })
-      if (filled < bytes.length) return yield* corrupt(digest, `it is truncated: ${filled} of ${bytes.length} bytes were read`)
-      if (hash.digest() !== digest) return yield* corrupt(digest, wrongHash(info.size))
-      return bytes
-    }).pipe(
-      Effect.scoped,
-      limit.withPermit,
-      Effect.mapError((error) => error instanceof CorruptArtifact || error instanceof StoreError ? error : reading(digest)(error))
-    )
-    return loaded
-  })
-
-  /** Without waiting, and so without a look at the trash: what is on its way out is missing. */
-  const getNow = (digest: string): Result.Result<Uint8Array, CorruptArtifact | StoreError> => {
-    if (!isDigest(digest)) return Result.fail(corrupt(digest, "it is not in the store"))
-    let bytes: Uint8Array
-    try {
-      bytes = readFileSync(pathOf(digest))
-    } catch (cause) {
-      const error = asFileError(cause)
-      return Result.fail(error.code === "ENOENT" ? corrupt(digest, "it is not in the store") : reading(digest)(error))
-    }
-    return hasher.bytes(bytes) === digest
-      ? Result.succeed(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-      : Result.fail(corrupt(digest, wrongHash(bytes.length)))
-  }
-
-  const stream = (digest: string): Stream.Stream<Uint8Array, CorruptArtifact | StoreError> =>
-    Stream.unwrap(Effect.gen(function*() {
-      const file = yield* openObject(digest)
-      if (file === undefined) return yield* corrupt(digest, "it is not in the store")
-      const { size } = yield* operate(() => file.stat())
-      const hash = hasher.make()
-      return Stream.paginate(0, Effect.fnUntraced(function*(offset: number) {
-        const piece = new Uint8Array(Math.min(pieceBytes, size - offset))
-        const read = piece.length === 0 ? 0 : (yield* limit.withPermit(operate(() => file.read(piece, 0, piece.length, offset)))).bytesRead
-        if (read === 0 && piece.length > 0) return yield* corrupt(digest, `it is truncated: ${offset} of ${size} bytes were read`)
-        const bytes = piece.subarray(0, read)
-        hash.update(bytes)
-        if (offset + read < size) return [[bytes], Option.some(offset + read)] as const
-        // The last piece is handed out only when the whole is right.
-        if (hash.digest() !== digest) return yield* corrupt(digest, wrongHash(size))
-        return [read === 0 ? [] : [bytes], Option.none<number>()] as const
-      }))
-    })).pipe(Stream.mapError((error) => error instanceof CorruptArtifact || error instanceof StoreError ? error : reading(digest)(error)))
-
-  const size = (digest: string) =>
-    find(digest, (path) => operate(() => stat(path))).pipe(
-      Effect.map((info) => info?.size),
-      Effect.mapError(reading(digest))
-    )
-
   const remove = (digest: string, { refreshedBeforeMs }: { readonly refreshedBeforeMs: number }): Effect.Effect<boolean, StoreError> =>
     !isDigest(digest) ? Effect.succeed(false) : Effect.gen(function*() {
       const [path, away] = [pathOf(digest), trashOf(digest)]
@@ -403,11 +316,8 @@ export const make = Effect.fnUntraced(function*(options: FileArtifactStoreOption
     })
   ).pipe(Stream.mapError(storeErrorOf(`The artifacts in ${objects} cannot be listed`)))
 
-  return { put, get, getNow, stream, size, remove, list }
+  return { put, ...objectReader.make(paths, limit), remove, list }
 })
-
-const wrongHash = (sizeBytes: number): string =>
-  sizeBytes === 0 ? "it is empty: its bytes are lost" : "its bytes do not hash to its name"
 
 /** File times hold fractions of milliseconds that come from rounding alone. */
 const refreshedAtMs = (info: Stats): number => Math.round(info.mtimeMs)

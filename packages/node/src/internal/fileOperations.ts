@@ -22,6 +22,10 @@ export const unlessMissing = <A>(run: () => Promise<A>): Effect.Effect<A | undef
     })
   )
 
+/** What needs a file; undefined where it is not there. */
+export const notThere = <A>(effect: Effect.Effect<A, FileError>): Effect.Effect<A | undefined, FileError> =>
+  Effect.catchIf(effect, (error) => error.code === "ENOENT", () => Effect.succeed(undefined))
+
 /** Uses an open file, and closes it whatever happens. */
 export const withFile = <A, E>(
   path: string,
