@@ -170,6 +170,7 @@ interface Running {
   readonly params: unknown
   readonly seed: number | undefined
   readonly part: Partial<Part>
+  readonly parent: string | undefined
   readonly settled: Promise<void>
   readonly cancel: (why: string) => void
 }
@@ -200,7 +201,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
     const params = { ...(options.params as object | undefined) }
     for (const one of running) {
       const same = one.handle.id === id && one.pipeline === pipeline && (options.seed === undefined || options.seed === one.seed)
-        && one.part.until === part.until && one.part.only === part.only
+        && one.part.until === part.until && one.part.only === part.only && one.parent === parent
       if (same && (resumes || Equal.equals(one.params, params))) return one.handle
     }
     const cancel = new StopRequest()
@@ -246,7 +247,7 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
         return settled
       }
     }
-    const entry: Running = { handle, pipeline, params, seed: options.seed, part, settled, cancel: stop }
+    const entry: Running = { handle, pipeline, params, seed: options.seed, part, parent, settled, cancel: stop }
     running.add(entry)
     return handle
   }
@@ -309,15 +310,21 @@ export const make = <S, E>(layer: Layer.Layer<Services | S, E>, hooks?: {
       if (swept.status === "failed" && (stopOnFailure || hasTag(swept.error, "RunInterrupted"))) stopped = true
       onRun?.(swept)
     }
-    const each = (ats: Iterator<number>, work: (at: number) => Promise<void>): Promise<unknown> =>
-      Promise.all(Array.from({ length: Math.min(concurrency, runs.length) }, async () => {
+    const each = async (ats: Iterator<number>, work: (at: number) => Promise<void>): Promise<void> => {
+      const workers = await Promise.allSettled(Array.from({ length: Math.min(concurrency, runs.length) }, async () => {
         while (!stops()) {
           const { done, value } = ats.next()
           if (done === true) return
-          await work(value)
+          // What a run fails with is its ending; this is what was given to call back, or the store.
+          await work(value).catch((error: unknown) => {
+            stopped = true
+            throw error
+          })
         }
       }))
-    await each(runs.keys(), (at) => {
+      for (const worker of workers) if (worker.status === "rejected") throw worker.reason
+    }
+    await each(runs.keys(), async (at) => {
       onStart?.(runs[at]!, runs)
       return end(at, work(runs[at]!))
     })

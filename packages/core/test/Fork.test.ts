@@ -293,3 +293,16 @@ it.effect("what is taken over is complete, or executed where the parent is delet
     yield* run(make("2"), {}, { runId: "whole" })
     expect(yield* ending("fork")).toEqual(yield* ending("whole"))
   }).pipe(Effect.provide(layer)))
+
+it("the id of a run that exists is no id of a fork of another one", async () => {
+  const uniflow = Uniflow.make(Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(MemoryRunStore.layer, MemoryArtifactStore.layer, JsonCodec.layer))))
+  for (const runId of ["a", "b"]) await uniflow.run(make(), { runId, params })
+  const fork = (parent: string) => uniflow.fork(make(), parent, { runId: "fork" })
+  const [first, second] = await Promise.allSettled([fork("a"), fork("b")])
+  expect(first).toMatchObject({ status: "fulfilled", value: { id: "fork" } })
+  expect(second).toMatchObject({ status: "rejected", reason: { _tag: expect.stringMatching(/RunIsActive|InvalidInput/) } })
+  expect((await fork("a")).attempt).toBe(2)
+  await expect(fork("b")).rejects.toMatchObject({ _tag: "InvalidInput", what: "runId" })
+  await expect(uniflow.fork(make(), "a", { runId: "b" })).rejects.toMatchObject({ _tag: "InvalidInput", what: "runId" })
+  await uniflow.close()
+})

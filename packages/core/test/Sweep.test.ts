@@ -159,3 +159,22 @@ it("values that JSON does not hold are told apart, or refused; none of them is l
   expect(await plan(key, [{ key: Redacted.make("a") }, { key: Redacted.make("a") }])).toHaveLength(1)
   await expect(plan(key, [{ key: Redacted.make("a") }, { key: Redacted.make("b") }])).rejects.toMatchObject({ _tag: "InvalidInput", issue: expect.stringContaining("cannot be told apart") })
 })
+
+it.each(["onStart", "onRun"] as const)("a sweep whose %s throws begins no further run, lets those under way end, and rejects with what was thrown", async (callback) => {
+  const uniflow = open()
+  const ran: Array<string> = []
+  let calls = 0
+  const sweeping = uniflow.sweep(make(ran), {
+    params: { grid: { rate: [1, 2, 3, 4, 5, 6, 7, 8] } },
+    concurrency: 2,
+    [callback]: () => {
+      if (++calls === 2) throw new Error("thrown")
+    }
+  })
+  await expect(sweeping).rejects.toThrow("thrown")
+  expect(uniflow.active.size).toBe(0)
+  const { length } = ran
+  for (let i = 0; i < 20; i++) await turn()
+  expect(ran).toHaveLength(length)
+  expect(length).toBeLessThan(5)
+})
