@@ -31,7 +31,7 @@ export interface RunResult<P extends Pipeline.Any = Pipeline.Any> {
    * Reading one throws `CorruptArtifact` when its bytes are missing or damaged; running the run again executes its step.
    */
   readonly outputs: Pipeline.Outputs<P>
-  /** Last values of metrics: `step.key`, and the bare key where one step alone has it. */
+  /** Last values of metrics: `step.key`, and the bare key where one step alone has it. Those of a map's items are in its snapshot. */
   readonly metrics: { readonly [name: string]: number }
   /** What was done with each step, and why. */
   readonly decisions: { readonly [K in keyof Pipeline.Outputs<P>]: Decision }
@@ -101,7 +101,7 @@ export const make = <P extends Pipeline.Any>(parts: Parts): RunResult<P> => {
   let outputs: Pipeline.Outputs<P> | undefined
   let decisions: RunResult<P>["decisions"] | undefined
   const generations = parts.series.length === 0 ? undefined : new Map(Array.from(parts.records, ([step, record]) => [step.name, record.generation]))
-  const present = parts.series.filter(({ address, generation }) => (generations?.get(address) ?? generation) === generation)
+  const present = parts.series.filter(({ address, generation }) => generations?.get(address) === generation)
   const metrics: Record<string, number> = {}
   for (const [name, { summary }] of metricValues(present)) Object.defineProperty(metrics, name, { value: summary.last, enumerable: true })
   return {

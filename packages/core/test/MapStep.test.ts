@@ -292,3 +292,25 @@ it.effect("a map over nothing is checkpointed like any other; outputs of items m
     expect((yield* run(make([]), {}, { runId: "r" })).outputs.count).toBe(0)
     expect(ran).toEqual(["a", "a"])
   }).pipe(Effect.provide(layer)))
+
+it.effect("the metrics of a result are those of steps, whatever became of items, of what a map went over before, and of steps that are gone", () =>
+  Effect.gen(function*() {
+    const make = (items: ReadonlyArray<string>, name: string, broken: boolean) => {
+      const list = Step.make("list", { version: items.join(), run: () => [...items] })
+      const each = Step.map("each", {
+        version: "1",
+        over: list,
+        run: ({ item, metrics }) => {
+          metrics.log({ loss: item.length })
+          if (broken) throw new Error("no")
+        }
+      })
+      const total = Step.make(name, { version: "1", inputs: { each }, run: ({ metrics }) => metrics.log({ loss: 0, total: 1 }) })
+      return Pipeline.make("p", { steps: [total] })
+    }
+    yield* failure(make(["a"], "total", true), {}, { runId: "r" })
+    yield* run(make(["a"], "before", false), {}, { runId: "r" })
+    const again = yield* run(make(["bb"], "total", false), {}, { runId: "r" })
+    expect(again.metrics).toEqual({ "total.loss": 0, "total.total": 1, loss: 0, total: 1 })
+    expect((yield* run(make(["bb"], "total", false), {}, { runId: "whole" })).metrics).toEqual(again.metrics)
+  }).pipe(Effect.provide(layer)))
