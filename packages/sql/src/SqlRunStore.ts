@@ -62,7 +62,6 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
   /** Many runs wait to be settled: the next commit does it. */
   let due = false
   const settling = (): ReadonlyArray<SqlStatement> => {
-    if (!due) return []
     due = false
     return inlineOutputs.settleAll
   }
@@ -150,7 +149,8 @@ export const make: Effect.Effect<RunStoreService, StoreError, SqlDriver> = Effec
     Effect.clockWith((clock): Effect.Effect<void, StoreError> => {
       let unit: SqlUnit
       try {
-        unit = fenced(key, token, [...commitStatements(key, changes, clock.currentTimeMillisUnsafe(), counted), ...settling()])
+        const recording = commitStatements(key, changes, clock.currentTimeMillisUnsafe(), counted)
+        unit = fenced(key, token, due ? [...recording, ...settling()] : recording)
       } catch (cause) {
         return Effect.fail(unrecordable(runId, cause))
       }

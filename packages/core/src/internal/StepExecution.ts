@@ -192,8 +192,9 @@ export class StepExecution {
   /** Takes what was tracked so far. What others left goes before it, and can be put back with it. */
   private take(options: { readonly always: boolean }): Drained {
     const { artifacts, madeLogger, session } = this
-    const { changes, putBack } = together(session.tracking.drainRest(), ...madeLogger === undefined ? [] : [madeLogger.take(options)])
-    return artifacts.length === 0 ? { changes, putBack } : { changes: [...changes, ...artifacts], putBack }
+    const rest = session.tracking.drainRest()
+    const taken = madeLogger === undefined ? rest : together(rest, madeLogger.take(options))
+    return artifacts.length === 0 ? taken : { ...taken, changes: [...taken.changes, ...artifacts] }
   }
 
   /** What is kept of an execution that came to nothing. What an earlier one left stays, unless points went over it. */

@@ -301,18 +301,14 @@ export const commitStatements = (
   const statements: Array<SqlStatement> = []
   const kept = new Map<string, KeptBytes>()
   for (const change of changes) if (change._tag === "BlobKept") kept.set(change.digest, { bytes: change.bytes, atMs })
-  const bytesOf = ({ decision, output }: StepRecord): KeptBytes | undefined =>
-    output === null || decision === "restored" ? undefined : kept.get(output.digest)
-  const inRow = new Set<string>()
+  const inRow = new Set<KeptBytes>()
   for (const change of changes) {
-    if (change._tag === "StepRecorded" && bytesOf(change.record) !== undefined) inRow.add(change.record.output!.digest)
-  }
-  for (const change of changes) {
-    if (change._tag === "BlobKept") {
-      if (!inRow.has(change.digest)) statements.push(keepBlob(change.digest, { bytes: change.bytes, atMs }))
-    } else if (change._tag === "StepRecorded") {
+    if (change._tag === "BlobKept") continue
+    if (change._tag === "StepRecorded") {
       const { record } = change
-      const bytes = bytesOf(record)
+      const { decision, output } = record
+      const bytes = output === null || decision === "restored" ? undefined : kept.get(output.digest)
+      if (bytes !== undefined) inRow.add(bytes)
       statements.push(insertStep(run, record, bytes))
       if (counted?.stale !== false) statements.push(...summaries.stepRecorded(run, record))
       const shown = counted?.shown
@@ -331,6 +327,7 @@ export const commitStatements = (
       }
     }
   }
+  for (const [digest, bytes] of kept) if (!inRow.has(bytes)) statements.push(keepBlob(digest, bytes))
   if (counted !== undefined && counted.waiting >= inlineOutputs.SETTLE_ROWS) {
     counted.waiting = 0
     statements.push(...inlineOutputs.settleRun(run))
