@@ -42,12 +42,19 @@ export interface RunSnapshot {
  */
 export const statesOf = (run: RunRecord, history: ReadonlyArray<StepRecord>): Map<string, StepState> => {
   const generations = new Map<string, StepRecord>()
-  const states = new Map<string, StepState>()
+  const outcomes = new Map<string, StepRecord>()
   for (const record of history) {
     const key = `${record.generation} ${record.address}`
     if (isGeneration(record)) generations.set(key, record)
-    states.delete(record.address)
-    states.set(record.address, { address: record.address, step: record.step, record, outcome: generations.get(key) ?? record })
+    outcomes.set(record.address, generations.get(key) ?? record)
+  }
+  const states = new Map<string, StepState>()
+  for (const record of history) {
+    const { address, step } = record
+    // Where a map was restored, an item executed since is no part of it.
+    if (run.status === "completed" && address !== step && record.seq > (outcomes.get(step)?.seq ?? Infinity)) continue
+    states.delete(address)
+    states.set(address, { address, step, record, outcome: generations.get(`${record.generation} ${address}`) ?? record })
   }
   // What a map went over before and does not go over any more is no part of it; it was not decided about since.
   for (const { address, record, step } of states.values()) {

@@ -314,3 +314,28 @@ it.effect("the metrics of a result are those of steps, whatever became of items,
     expect(again.metrics).toEqual({ "total.loss": 0, "total.total": 1, loss: 0, total: 1 })
     expect((yield* run(make(["bb"], "total", false), {}, { runId: "whole" })).metrics).toEqual(again.metrics)
   }).pipe(Effect.provide(layer)))
+
+it.effect("where code goes back and the map answers again, its items are those that it was made of", () =>
+  Effect.gen(function*() {
+    const make = (version: string, broken?: string) => {
+      const list = Step.make("list", { version: "1", run: () => ["a", "b"] })
+      const each = Step.map("each", {
+        version,
+        over: list,
+        run: ({ item, metrics }) => {
+          metrics.log({ version: Number(version) })
+          if (item === broken) throw new Error("no")
+          return item + version
+        }
+      })
+      return Pipeline.make("p", { steps: [each] })
+    }
+    yield* run(make("1"), {}, { runId: "r" })
+    const first = yield* ending("r")
+    yield* failure(make("2", "b"), {}, { runId: "r" })
+    expect((yield* run(make("1"), {}, { runId: "r" })).outputs.each).toEqual(["a1", "b1"])
+    expect(yield* ending("r")).toEqual(first)
+    yield* run(make("3"), {}, { runId: "r" })
+    yield* run(make("1"), {}, { runId: "r" })
+    expect(yield* ending("r")).toEqual(first)
+  }).pipe(Effect.provide(layer)))
