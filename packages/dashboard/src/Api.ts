@@ -78,6 +78,40 @@ export interface FieldList {
   readonly truncated: boolean
 }
 
+/** An input of a step: its own name, and the step whose output came in; null where no record tells which. */
+export interface StepInput {
+  readonly name: string
+  readonly step: string | null
+}
+
+/** A decision about a step in one attempt. */
+export interface Executed {
+  readonly step: string
+  readonly attempt: number
+  readonly decision: RunView.StepView["decision"]
+  readonly status: RunView.StepView["status"]
+  readonly startedAtMs: number
+  readonly durationMs: number
+}
+
+export interface SavedCheckpoint {
+  readonly step: string
+  readonly name: string
+  readonly version: number
+  readonly attempt: number
+  readonly sizeBytes: number
+  readonly savedAtMs: number
+}
+
+/** A run as its own page shows it. */
+export type RunDetail = Jsonified<RunView.RunView> & {
+  /** The inputs of each step: the edges of the graph. */
+  readonly inputs: { readonly [step: string]: ReadonlyArray<StepInput> }
+  /** Decisions of all attempts, oldest first; items of maps are not listed. */
+  readonly executions: ReadonlyArray<Executed>
+  readonly checkpoints: ReadonlyArray<SavedCheckpoint>
+}
+
 const runId = { id: Schema.String }
 const readErrors = [InvalidRequest, NotFound, Unavailable] as const
 
@@ -106,7 +140,7 @@ export class RunsApi extends HttpApiGroup.make("runs")
     success: made<RunPage>(),
     error: readErrors
   }))
-  .add(HttpApiEndpoint.get("get", "/:id", { params: runId, success: made<Jsonified<RunView.RunView>>(), error: readErrors }))
+  .add(HttpApiEndpoint.get("get", "/:id", { params: runId, success: made<RunDetail>(), error: readErrors }))
   .add(HttpApiEndpoint.get("explain", "/:id/explain", { params: runId, success: made<Jsonified<Explanation.Explanation>>(), error: readErrors }))
   .add(HttpApiEndpoint.get("logs", "/:id/logs", {
     params: runId,
@@ -126,7 +160,7 @@ export class RunsApi extends HttpApiGroup.make("runs")
       tags: Schema.optional(Schema.Record(Schema.String, Schema.NullOr(Schema.String))),
       note: Schema.optional(Schema.NullOr(Schema.String))
     }),
-    success: made<Jsonified<RunView.RunView>>(),
+    success: made<RunDetail>(),
     error: readErrors
   }))
   .add(HttpApiEndpoint.post("cancel", "/:id/cancel", { params: runId, payload: Schema.Struct({}), success: Schema.Struct({ asked: Schema.Boolean }), error: [...readErrors, Conflict] }))

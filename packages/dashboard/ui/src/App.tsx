@@ -66,7 +66,7 @@ const run = createRoute({ getParentRoute: () => root, path: "/runs/$runId", comp
 const compare = createRoute({
   getParentRoute: () => root,
   path: "/compare",
-  validateSearch: kept(["runs", "group", "experiment", "where", "all"]),
+  validateSearch: kept(["runs", "group", "experiment", "where", "all", "baseline", "pair"]),
   component: lazyRouteComponent(() => import("./pages/Compare.tsx"), "Compare")
 })
 

@@ -1,10 +1,10 @@
 /** The API of the page, as the page asks it: relative to where it is mounted. */
 import type { ComparisonJson, GroupComparisonJson, Jsonified } from "@uniflow/compare"
-import type { Explanation, LogRecord, MetricSeries, RunView } from "@uniflow/core"
-import type { ExperimentSummary, FieldList, RunPage, RunRow } from "../../src/Api.ts"
+import type { Explanation, LogRecord, MetricSeries } from "@uniflow/core"
+import type { ExperimentSummary, FieldList, RunDetail, RunPage, RunRow } from "../../src/Api.ts"
 
 export type { ComparisonJson, ExperimentSummary, FieldList, GroupComparisonJson, RunPage, RunRow }
-export type Run = Jsonified<RunView.RunView>
+export type Run = RunDetail
 export type Bucket = Jsonified<MetricSeries.Bucket>
 
 /** What the API says when it cannot answer. */
@@ -59,11 +59,11 @@ export const api = {
   experiments: () => request<{ readonly experiments: ReadonlyArray<ExperimentSummary> }>("api/experiments"),
   fields: (experiment?: string) => request<FieldList>(`api/experiments/fields${query({ experiment })}`),
   runs: (asked: RunQuery) => request<RunPage>(`api/runs${query({ ...asked })}`),
-  run: (runId: string) => request<Run>(`api/runs/${id(runId)}`),
+  run: async (runId: string): Promise<Run> => ({ inputs: {}, executions: [], checkpoints: [], ...await request<Omit<Run, "inputs" | "executions" | "checkpoints">>(`api/runs/${id(runId)}`) } as Run),
   explain: (runId: string) => request<Jsonified<Explanation.Explanation>>(`api/runs/${id(runId)}/explain`),
-  logs: (runId: string, options: { readonly step?: string | undefined; readonly after?: number | undefined } = {}) => request<{ readonly logs: ReadonlyArray<LogRecord> }>(`api/runs/${id(runId)}/logs${query(options)}`),
+  logs: (runId: string, options: { readonly step?: string | undefined; readonly after?: number | undefined; readonly limit?: number | undefined } = {}) => request<{ readonly logs: ReadonlyArray<LogRecord> }>(`api/runs/${id(runId)}/logs${query(options)}`),
   metric: (runId: string, name: string, buckets = 1000) => request<{ readonly buckets: ReadonlyArray<Bucket> }>(`api/runs/${id(runId)}/metric${query({ name, buckets })}`),
-  annotate: (runId: string, change: { readonly tags?: { readonly [name: string]: string | null }; readonly note?: string | null }) => send<Run>("PATCH", `api/runs/${id(runId)}`, change),
+  annotate: (runId: string, change: { readonly tags?: { readonly [name: string]: string | null }; readonly note?: string | null }) => send<Run>("PATCH", `api/runs/${id(runId)}`, change).then(() => api.run(runId)),
   cancel: (runId: string) => send<{ readonly asked: boolean }>("POST", `api/runs/${id(runId)}/cancel`, {}),
   pin: (runId: string) => send<{ readonly experiment: string }>("POST", `api/runs/${id(runId)}/pin`, {}),
   compare: (runIds: ReadonlyArray<string>) => request<ComparisonJson>(`api/compare${query({ runs: runIds.join(",") })}`),
