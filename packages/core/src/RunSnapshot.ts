@@ -41,20 +41,18 @@ export interface RunSnapshot {
  * step as it last stood.
  */
 export const statesOf = (run: RunRecord, history: ReadonlyArray<StepRecord>): Map<string, StepState> => {
-  const generations = new Map<string, StepRecord>()
-  const outcomes = new Map<string, StepRecord>()
-  for (const record of history) {
-    const key = `${record.generation} ${record.address}`
-    if (isGeneration(record)) generations.set(key, record)
-    outcomes.set(record.address, generations.get(key) ?? record)
-  }
+  const keyOf = ({ address, generation }: StepRecord): string => `${generation} ${address}`
+  const generations = new Map(history.filter(isGeneration).map((record) => [keyOf(record), record]))
+  const outcomeOf = (record: StepRecord): StepRecord => generations.get(keyOf(record)) ?? record
+  const last = new Map(history.map((record) => [record.address, record]))
   const states = new Map<string, StepState>()
   for (const record of history) {
     const { address, step } = record
+    const map = last.get(step)
     // Where a map was restored, an item executed since is no part of it.
-    if (run.status === "completed" && address !== step && record.seq > (outcomes.get(step)?.seq ?? Infinity)) continue
+    if (run.status === "completed" && address !== step && map && record.seq > outcomeOf(map).seq) continue
     states.delete(address)
-    states.set(address, { address, step, record, outcome: generations.get(`${record.generation} ${address}`) ?? record })
+    states.set(address, { address, step, record, outcome: outcomeOf(record) })
   }
   // What a map went over before and does not go over any more is no part of it; it was not decided about since.
   for (const { address, record, step } of states.values()) {

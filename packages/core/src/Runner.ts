@@ -153,7 +153,7 @@ export const make = Effect.gen(function*() {
       return yield* new InvalidInput({ what: "from", issue: `pipeline "${pipeline.name}" has no step "${from}" (it has: ${pipeline.steps.map((step) => step.name).join(", ")})` })
     }
     const existing = options.runId === undefined ? undefined : yield* store.run(yield* RunId.check(options.runId))
-    if (existing !== undefined && existing.parent !== id) return yield* new InvalidInput({ what: "runId", issue: `run "${existing.id}" exists already, and is no fork of "${id}"` })
+    if (existing !== undefined && existing.parent !== id) return yield* new InvalidInput({ what: "runId", issue: `run "${existing.id}" is no fork of "${id}"` })
     const all = yield* params.fromRecord(pipeline, id, before.params, given)
     const kept = { seed: options.seed ?? before.seed, experiment: options.experiment ?? before.experiment }
     // With those that the pipeline does not have, which are refused.
