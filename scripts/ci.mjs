@@ -17,6 +17,7 @@ const checks = {
   size: "size",
   consumer: "consumer",
   crash: "crash:ci",
+  browser: "browser",
   docs: "docs",
   examples: "demo:run"
 }

@@ -28,14 +28,14 @@ const bytesOf = (asset: Asset): Uint8Array<ArrayBuffer> => {
 }
 
 /** A file, for ever; undefined where there is none of the name. */
-export const assetResponse = ({ files }: Assets, name: string, request: Request): Response | undefined => {
+export const assetResponse = ({ files }: Assets, name: string, request: Request, compressed: boolean): Response | undefined => {
   const asset = Object.hasOwn(files, name) ? files[name] : undefined
   if (asset === undefined) return undefined
   const etag = `"${name}"`
   const headers = { "content-type": asset.type, "cache-control": "public, max-age=31536000, immutable", etag, vary: "accept-encoding" }
   if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers })
   const bytes = bytesOf(asset)
-  if (/\bgzip\b/.test((request.headers.get("accept-encoding") ?? "").slice(0, 1000))) return new Response(bytes, { headers: { ...headers, "content-encoding": "gzip" } })
+  if (compressed && /\bgzip\b/.test((request.headers.get("accept-encoding") ?? "").slice(0, 1000))) return new Response(bytes, { headers: { ...headers, "content-encoding": "gzip" } })
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")), { headers })
 }
 

@@ -17,6 +17,8 @@ export interface DashboardOptions extends AccessOptions {
   readonly uniflow: PageUniflow
   /** Where pages of other sites may show this one in a frame, as sources of `frame-ancestors`. Default: nowhere. */
   readonly frameAncestors?: string | undefined
+  /** Whether files are sent compressed; `false` where the server compresses what it sends (Next.js). Default true. */
+  readonly compressed?: boolean | undefined
   /** Streams of live changes at the same time. Default 100. */
   readonly maxStreams?: number | undefined
   /** How long one stream lasts before its reader has to come again, in milliseconds. Default 5 minutes. */
@@ -93,7 +95,7 @@ const readBody = async (request: Request): Promise<Uint8Array<ArrayBuffer> | und
 
 /** Makes the page. */
 export const make = (options: DashboardOptions): Dashboard => {
-  const { frameAncestors = "'none'", uniflow } = options
+  const { compressed = true, frameAncestors = "'none'", uniflow } = options
   const api = HttpRouter.toWebHandler(layer(uniflow).pipe(Layer.provide(HttpServer.layerServices)), { disableLogger: true })
   const live = events(uniflow, { maxStreams: options.maxStreams ?? 100, maxStreamMs: options.maxStreamMs ?? 300_000 })
 
@@ -104,7 +106,7 @@ export const make = (options: DashboardOptions): Dashboard => {
       if (request.method !== "GET" && request.method !== "HEAD") return problem({ status: 405, code: "method", message: "Pages are read by GET." }, requestId)
       const files = await (await import("./uiFiles.ts")).load()
       if (files === undefined) return problem({ status: 404, code: "not_found", message: "The web UI was not built: run the build of @uniflow/dashboard. The API is there; see api/openapi.json." }, requestId)
-      return first === "assets" ? assetResponse(files, rest.slice("assets/".length), request) ?? problem({ status: 404, code: "not_found", message: "There is no such file." }, requestId) : pageResponse(files, baseHref(pathname, rest))
+      return first === "assets" ? assetResponse(files, rest.slice("assets/".length), request, compressed) ?? problem({ status: 404, code: "not_found", message: "There is no such file." }, requestId) : pageResponse(files, baseHref(pathname, rest))
     }
     if (second === "events") return live.stream(request, where) ?? problem({ status: 429 as 413, code: "too_many_streams", message: "Too many live views are open; this one asks again by itself." }, requestId)
     if (second === "artifacts") return download(uniflow, request, rest, where, requestId)
@@ -141,7 +143,9 @@ export const make = (options: DashboardOptions): Dashboard => {
     const requestId = crypto.randomUUID()
     try {
       const { pathname } = new URL(request.url)
-      const rest = underMount(pathname, path)
+      // Some servers end every address with a slash; pages keep theirs, because their base depends on it.
+      const below = underMount(pathname, path)
+      const rest = below?.startsWith("api/") === true || below?.startsWith("assets/") === true ? below.replace(/\/+$/, "") : below
       const isPage = rest !== undefined && !rest.startsWith("api/") && !rest.startsWith("assets/")
       const refusal = refuse(request, isPage, options)
       if (refusal !== undefined) return secured(problem(refusal, requestId), requestId)

@@ -135,6 +135,7 @@ export const layer = (uniflow: PageUniflow) => {
       Effect.tryPromise({ try: () => uniflow.runPromise(effect(visitor)), catch: (error) => error }).pipe(
         Effect.catch((error): Effect.Effect<never, never> => {
           const problem = problemOf(error, visitor.requestId)
+          if (problem === undefined) console.error(`uniflow ${visitor.requestId}:`, error)
           // Which of the declared errors it is, its code says.
           return problem === undefined ? Effect.die(error) : Effect.fail(problem) as Effect.Effect<never, never>
         })

@@ -37,16 +37,6 @@ const Shell = () => {
 
 const root = createRootRoute({ component: Shell, errorComponent: ({ error }) => <Failure error={error} />, notFoundComponent: () => <p>There is no such page. <Link to="/">To the experiments</Link></p> })
 
-/** What the runs page keeps in its address. */
-export interface RunsSearch {
-  readonly experiment?: string
-  readonly where?: string
-  readonly sort?: string
-  readonly columns?: string
-  readonly group?: string
-  readonly selected?: string
-}
-
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" && value.length <= 20_000 ? value : undefined)
 
 const kept = <const Names extends ReadonlyArray<string>>(names: Names) => (search: Record<string, unknown>): { [K in Names[number]]?: string } =>

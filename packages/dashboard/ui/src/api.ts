@@ -3,7 +3,7 @@ import type { ComparisonJson, GroupComparisonJson, Jsonified } from "@uniflow/co
 import type { Explanation, LogRecord, MetricSeries } from "@uniflow/core"
 import type { ExperimentSummary, FieldList, RunDetail, RunPage, RunRow } from "../../src/Api.ts"
 
-export type { ComparisonJson, ExperimentSummary, FieldList, GroupComparisonJson, RunPage, RunRow }
+export type { ComparisonJson, ExperimentSummary, FieldList, GroupComparisonJson, RunPage }
 export type Run = RunDetail
 export type Bucket = Jsonified<MetricSeries.Bucket>
 
