@@ -1,7 +1,7 @@
 // What the other scripts need to know about this workspace: its packages, and what their manifests promise.
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -23,7 +23,8 @@ export const publicPackages = () =>
 export const run = (program, args, { cwd = root, capture = false, env = {} } = {}) => {
   const done = spawnSync(program, args, {
     cwd,
-    env: { ...process.env, ...env },
+    // The workspace's own programs, also for whoever starts a script by itself.
+    env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH ?? ""}`, ...env },
     encoding: "utf8",
     stdio: capture ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"]
   })
