@@ -1,7 +1,7 @@
 /** The API of the page, as the page asks it: relative to where it is mounted. */
 import type { ComparisonJson, GroupComparisonJson, Jsonified } from "@uniflow/compare"
 import type { Explanation, LogRecord, MetricSeries } from "@uniflow/core"
-import type { ExperimentSummary, FieldList, RunDetail, RunPage, RunRow } from "../../src/Api.ts"
+import type { ExperimentSummary, FieldList, RunDetail, RunPage } from "../../src/Api.ts"
 
 export type { ComparisonJson, ExperimentSummary, FieldList, GroupComparisonJson, RunPage }
 export type Run = RunDetail
