@@ -14,9 +14,28 @@ const train = Step.make("train", {
     return Metrics.create({ accuracy: params.rate })
   }
 })
+const first = Step.make("first", { version: "1", run: () => "a" })
+const second = Step.make("second", { version: "1", run: () => "a" })
+const join = Step.make("join", {
+  version: "1",
+  inputs: { first, second },
+  run: async ({ checkpoint, inputs }) => {
+    await checkpoint.save("half", inputs.first)
+    return inputs.first + inputs.second
+  }
+})
+const end = Step.make("end", {
+  version: "1",
+  inputs: { joined: join },
+  run: (): string => {
+    throw new Error("no end")
+  }
+})
+const letters = Pipeline.make("letters", { steps: [end] })
 const digits = Pipeline.make("digits", { steps: [train], goals: { accuracy: "maximize" } })
 
-const uniflow = Uniflow.make(Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(MemoryRunStore.layer, MemoryArtifactStore.layer, JsonCodec.layer))))
+const store = () => Uniflow.make(Runner.layer.pipe(Layer.provideMerge(Layer.mergeAll(MemoryRunStore.layer, MemoryArtifactStore.layer, JsonCodec.layer))))
+const uniflow = store()
 const dashboard = Dashboard.make({ uniflow })
 
 beforeAll(async () => {
@@ -95,6 +114,28 @@ describe("the API", () => {
     expect(answer.status).toBe(status)
     expect(answer.json.error).toMatchObject({ code, message: expect.any(String), requestId: answer.headers.get("x-request-id") })
     expect(answer.headers.get("x-content-type-options")).toBe("nosniff")
+  })
+})
+
+describe("the graph of a run", () => {
+  it("tells of a run which step's output went into which, every execution, and its checkpoints", async () => {
+    const own = store()
+    const page = Dashboard.make({ uniflow: own })
+    await own.run(letters, { runId: "letters-1" }).catch(() => {})
+    await own.resume(letters, "letters-1", { rerun: ["join"] }).catch(() => {})
+    const { json: body } = await ask("api/runs/letters-1", {}, page.handler)
+    expect(body.inputs).toEqual({
+      first: [],
+      second: [],
+      // Both made the same bytes: the input's name tells which is which.
+      join: [{ name: "first", step: "first" }, { name: "second", step: "second" }],
+      end: [{ name: "joined", step: "join" }]
+    })
+    expect(body.executions.filter(({ step }: { readonly step: string }) => step === "join")).toMatchObject([{ attempt: 1, decision: "executed", status: "completed" }, { attempt: 2, decision: "executed", status: "completed" }])
+    expect(body.checkpoints).toMatchObject([{ step: "join", name: "half", version: 1, attempt: 2, sizeBytes: 3 }])
+    expect(body.steps.at(-1)).toMatchObject({ name: "end", status: "failed" })
+    await page.dispose()
+    await own.close()
   })
 })
 

@@ -1,9 +1,10 @@
 /** What the endpoints of the API do, over a `Uniflow`. */
 import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline, pinnedBaseline } from "@uniflow/compare"
-import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, RunStore, RunView, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
+import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
+import { runDetailOf } from "./runDetail.ts"
 import { allOf, runOf, Visitor } from "./Visitor.ts"
 
 /** The parts of a `Uniflow` that the page uses. */
@@ -142,7 +143,7 @@ export const layer = (uniflow: PageUniflow) => {
       ))
 
   const viewOf = (id: string, where: Filter.Filter | undefined) =>
-    Effect.andThen(runOf(id, where), Effect.map(snapshot(id), (one) => jsonified(RunView.make(one)) as never))
+    Effect.andThen(runOf(id, where), Effect.map(snapshot(id), runDetailOf))
 
   const experiments = HttpApiBuilder.group(Api, "experiments", (handlers) =>
     handlers
