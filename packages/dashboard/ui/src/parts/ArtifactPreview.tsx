@@ -1,18 +1,19 @@
 /**
- * What is in an artifact, as far as it is safe to show: text, JSON, a table of CSV, a picture of pixels. What could carry a script (HTML, SVG) is shown
+ * What is in an artifact, as far as it is safe to show: text, JSON, saved values, a table of CSV, a picture of pixels. What could carry a script (HTML, SVG) is shown
  * as its text or not at all, and never more than the first 256 KiB are read.
  */
 import { formatBytes } from "@uniflow/compare"
 import { useQuery } from "@tanstack/react-query"
 import { useEffect, useMemo, useState } from "react"
 import { api, ApiError } from "../api.ts"
+import { cborText } from "./cborText.ts"
 import { Failure } from "./States.tsx"
 
 const MOST_BYTES = 256 * 1024
 const MOST_PICTURE_BYTES = 4 * 1024 * 1024
 const MOST_ROWS = 200
 
-type Kind = "text" | "json" | "csv" | "picture"
+type Kind = "text" | "json" | "csv" | "cbor" | "picture"
 
 /** How an artifact can be shown; undefined where it cannot. */
 export const previewKind = ({ mediaType, sizeBytes }: { readonly mediaType: string; readonly sizeBytes: number }): Kind | undefined => {
@@ -20,6 +21,7 @@ export const previewKind = ({ mediaType, sizeBytes }: { readonly mediaType: stri
   if (/^image\/(?:png|jpeg|gif|webp|avif)$/.test(type)) return sizeBytes <= MOST_PICTURE_BYTES ? "picture" : undefined
   if (type === "text/csv" || type === "text/tab-separated-values") return "csv"
   if (type === "application/json" || type.endsWith("+json")) return "json"
+  if (type === "application/cbor") return "cbor"
   if (type.startsWith("text/") || type === "application/xml" || type === "image/svg+xml" || type === "application/x-ndjson" || type === "application/yaml") return "text"
   return undefined
 }
@@ -129,7 +131,7 @@ export const ArtifactPreview = ({ artifact, runId }: { readonly runId: string; r
     enabled: kind !== undefined,
     staleTime: Number.POSITIVE_INFINITY
   })
-  const text = useMemo(() => (data === undefined || kind === "picture" ? "" : new TextDecoder().decode(data.bytes)), [data, kind])
+  const text = useMemo(() => (data === undefined || kind === "picture" ? "" : kind === "cbor" ? cborText(data.bytes) : new TextDecoder().decode(data.bytes)), [data, kind])
   if (kind === undefined) return <p className="text-small text-soft">{mediaType} is not shown here.</p>
   if (error) return <Failure error={error} />
   if (isPending) return <div aria-busy="true" aria-label="Loading" className="h-24 animate-pulse rounded bg-band" />
@@ -138,7 +140,7 @@ export const ArtifactPreview = ({ artifact, runId }: { readonly runId: string; r
       <div tabIndex={0} role="group" aria-label={`Preview of ${name}`} className="max-h-96 overflow-auto rounded border border-line p-2">
         {kind === "picture" ? <Picture bytes={data.bytes} mediaType={mediaType} name={name} /> : null}
         {kind === "csv" ? <CsvTable text={text} separator={mediaType.includes("tab") ? "\t" : ","} /> : null}
-        {kind === "json" || kind === "text" ? <pre className="whitespace-pre-wrap break-words font-mono text-small">{kind === "json" && !data.cut ? pretty(text) : text}</pre> : null}
+        {kind === "json" || kind === "text" || kind === "cbor" ? <pre className="whitespace-pre-wrap break-words font-mono text-small">{kind === "json" && !data.cut ? pretty(text) : text}</pre> : null}
       </div>
       {data.cut ? <p className="mt-1 text-small text-soft">The first {formatBytes(MOST_BYTES)} of {formatBytes(artifact.sizeBytes)}</p> : null}
     </div>
