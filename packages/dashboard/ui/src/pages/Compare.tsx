@@ -31,7 +31,7 @@ const Runs = ({ ids }: { readonly ids: ReadonlyArray<string> }) => {
       <p className="mb-5 text-small text-soft">
         Against {data.runs[0]!.id}. Single runs cannot tell an effect from chance
         {experiments.size === 1 && changing.length > 0
-          ? <>: <Link to="/compare" search={{ experiment: data.runs[0]!.experiment, group: `params.${changing[0]!.name}` }} className="text-accent">compare all repeats by {changing[0]!.name}</Link></>
+          ? <>: <Link to="/compare" search={{ experiment: data.runs[0]!.experiment, group: `params.${changing[0]!.name}` }} className="text-accent underline">compare all repeats by {changing[0]!.name}</Link></>
           : "; repeats can"}.
       </p>
       <div role="group" aria-label="Rows" className="mb-4 flex">
@@ -83,9 +83,12 @@ export const Compare = () => {
   if (group !== undefined) return <Groups group={group} />
   if (ids.length < 2) {
     return (
-      <Empty title="Nothing to compare yet">
-        <p>Select two to twenty runs among <Link to="/runs" className="text-accent">the runs</Link>, or group the repeats of an experiment by a param.</p>
-      </Empty>
+      <>
+        <h1 className="sr-only">Compare runs</h1>
+        <Empty title="Nothing to compare yet">
+          <p>Select two to twenty runs among <Link to="/runs" className="text-accent underline">the runs</Link>, or group the repeats of an experiment by a param.</p>
+        </Empty>
+      </>
     )
   }
   return <Runs ids={ids.slice(0, 20)} />

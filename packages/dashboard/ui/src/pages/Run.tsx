@@ -99,7 +99,7 @@ const ErrorBlock = ({ run }: { readonly run: Run }) => {
       <Cause error={error} />
       {stack === undefined ? null : (
         <details className="mt-2">
-          <summary className="cursor-pointer text-small text-soft">Where it was thrown</summary>
+          <summary className="cursor-pointer py-1 text-small text-soft">Where it was thrown</summary>
           <pre className="mt-1 overflow-x-auto font-mono text-small">{stack}</pre>
         </details>
       )}
@@ -282,12 +282,12 @@ const Surroundings = ({ run }: { readonly run: Run }) => {
         ]}
       />
       <details className="mt-2 text-small">
-        <summary className="cursor-pointer text-soft">Command line</summary>
+        <summary className="cursor-pointer py-1 text-soft">Command line</summary>
         <code className="mt-1 block whitespace-pre-wrap break-all font-mono">{[...execArgv ?? [], ...argv].map(shellWord).join(" ")}</code>
       </details>
       {Object.keys(packages).length === 0 ? null : (
         <details className="mt-1 text-small">
-          <summary className="cursor-pointer text-soft">{formatCount(Object.keys(packages).length, "package")}</summary>
+          <summary className="cursor-pointer py-1 text-soft">{formatCount(Object.keys(packages).length, "package")}</summary>
           <div className="mt-1"><Facts rows={Object.entries(packages)} /></div>
         </details>
       )}

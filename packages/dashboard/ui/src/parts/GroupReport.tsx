@@ -106,7 +106,7 @@ export const GroupReport = ({ comparison, onBaseline }: { readonly comparison: G
         </p>
         {reasons.length === 0 ? null : <p>Left out: {reasons.map(([because, runs]) => `${formatCount(runs.length, "run")} (${because})`).join(", ")}.</p>}
         <details>
-          <summary className="cursor-pointer">Runs of each group</summary>
+          <summary className="cursor-pointer py-1">Runs of each group</summary>
           <dl className="mt-1 space-y-1">
             {comparison.groups.map(({ name, runs }) => <div key={name}><dt className="inline text-ink">{name}: </dt><dd className="inline">{runs.slice(0, 50).map((id, at) => <span key={id}>{at === 0 ? "" : ", "}<Link to="/runs/$runId" params={{ runId: id }}>{id}</Link></span>)}{runs.length > 50 ? `, and ${runs.length - 50} more` : ""}</dd></div>)}
           </dl>

@@ -203,7 +203,7 @@ const metricPart = ({ metrics }: ComparisonJson): Part => ({
                 <th key={id} scope="col" className="min-w-28 max-w-80 pb-2 pl-5 text-right align-bottom font-normal">
                   <Link to="/runs/$runId" params={{ runId: id }} className="break-all font-semibold no-underline hover:underline">{id}</Link>
                   <span className="mt-1 flex items-center justify-end gap-1">
-                    {at === 0 ? <span className="inline-flex min-h-7 items-center text-soft">baseline</span> : <Button onClick={() => onBaseline(id)} aria-label={`Make ${id} the baseline`}>Make baseline</Button>}
+                    {at === 0 ? <span className="inline-flex min-h-7 items-center text-soft">baseline</span> : <Button onClick={() => onBaseline(id)} aria-label={`Make baseline: ${id}`}>Make baseline</Button>}
                     {runs.length > 2 ? <Button onClick={() => onRemove(id)} aria-label={`Leave out ${id}`} className="border-transparent px-1.5 text-soft">×</Button> : null}
                   </span>
                 </th>

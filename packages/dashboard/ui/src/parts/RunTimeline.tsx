@@ -64,7 +64,7 @@ export const RunTimeline = ({ run }: { readonly run: Run }) => {
       {attempts.length > SHOWN
         ? (
           <details className="border-t border-line pt-2">
-            <summary className="cursor-pointer text-small text-soft">{attempts.length - SHOWN} earlier attempts</summary>
+            <summary className="cursor-pointer py-1 text-small text-soft">{attempts.length - SHOWN} earlier attempts</summary>
             <ol className="mt-2">{attempts.slice(SHOWN).map((attempt) => <Attempt key={attempt.attempt} attempt={attempt} nowMs={nowMs} run={run} />)}</ol>
           </details>
         )
