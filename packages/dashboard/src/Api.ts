@@ -72,8 +72,8 @@ export interface RunPage {
 
 /** What can be shown, filtered and sorted by, as the newest 1,000 runs have it. */
 export interface FieldList {
-  /** Such as `params.learningRate`; those whose values vary come first. */
-  readonly fields: ReadonlyArray<{ readonly field: string; readonly varies: boolean; readonly runs: number; readonly goal: "maximize" | "minimize" | null }>
+  /** Such as `params.learningRate`; those whose values vary come first. `curve`: a metric that changed within a run. */
+  readonly fields: ReadonlyArray<{ readonly field: string; readonly varies: boolean; readonly runs: number; readonly goal: "maximize" | "minimize" | null; readonly curve: boolean }>
   /** There are more. */
   readonly truncated: boolean
 }
@@ -110,6 +110,20 @@ export type RunDetail = Jsonified<RunView.RunView> & {
   /** Decisions of all attempts, oldest first; items of maps are not listed. */
   readonly executions: ReadonlyArray<Executed>
   readonly checkpoints: ReadonlyArray<SavedCheckpoint>
+}
+
+/** A metric of a run as a plot draws it, in columns of equal length. */
+export interface Curve {
+  readonly run: string
+  /** How many points are behind it. */
+  readonly points: number
+  /** Indexes, or Unix times in milliseconds; ascending. */
+  readonly x: ReadonlyArray<number>
+  /** The mean of a bucket; null where it has no finite number, as in `min` and `max`. */
+  readonly y: ReadonlyArray<number | null>
+  /** Null where no bucket has two different values. */
+  readonly min: ReadonlyArray<number | null> | null
+  readonly max: ReadonlyArray<number | null> | null
 }
 
 const runId = { id: Schema.String }
@@ -169,6 +183,25 @@ export class RunsApi extends HttpApiGroup.make("runs")
   .prefix("/runs")
 {}
 
+export class CurvesApi extends HttpApiGroup.make("curves")
+  .add(HttpApiEndpoint.get("list", "/", {
+    query: {
+      /** Ids separated by commas, at most 50. */
+      runs: Schema.String,
+      /** A metric, as `run.metrics` names it. Runs without it are left out. */
+      name: Schema.String,
+      by: Schema.optional(Schema.Literals(["index", "time"])),
+      buckets: Schema.optional(count(4000)),
+      from: Schema.optional(Schema.FiniteFromString),
+      to: Schema.optional(Schema.FiniteFromString)
+    },
+    success: made<{ readonly curves: ReadonlyArray<Curve> }>(),
+    error: readErrors
+  }))
+  .middleware(Requests)
+  .prefix("/curves")
+{}
+
 export class CompareApi extends HttpApiGroup.make("compare")
   .add(HttpApiEndpoint.get("runs", "/", {
     /** Ids separated by commas, 2 to 20; the first is the baseline. */
@@ -195,6 +228,7 @@ export class CompareApi extends HttpApiGroup.make("compare")
 export class Api extends HttpApi.make("uniflow")
   .add(ExperimentsApi)
   .add(RunsApi)
+  .add(CurvesApi)
   .add(CompareApi)
   .prefix("/api")
   .annotateMerge(OpenApi.annotations({ title: "UniFlow", version: "1", description: "Runs of pipelines: found, shown, compared and annotated." }))

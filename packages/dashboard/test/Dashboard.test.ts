@@ -86,6 +86,23 @@ describe("the API", () => {
     expect((await ask("api/experiments")).json.experiments[0].baseline.id).toBe("run-2")
   })
 
+  it("draws curves of several runs in buckets that lose no spike, by index and by time, of a range", async () => {
+    const whole = await ask("api/curves?runs=run-1,run-2,failed&name=loss")
+    expect(whole.json.curves.map(({ run }: { run: string }) => run)).toEqual(["run-1", "run-2"])
+    expect(whole.json.curves[0]).toMatchObject({ points: 5, x: [0, 1, 2, 3, 4], min: null, max: null })
+    expect(whole.json.curves[0].y[1]).toBeCloseTo(1 / 1.1, 8)
+    const [{ max, min, x }] = (await ask("api/curves?runs=run-1&name=loss&buckets=2")).json.curves
+    expect(x).toEqual([1, 4])
+    expect([max[0], min[1]]).toEqual([1, Number((1 / 1.4).toPrecision(9))])
+    expect((await ask("api/curves?runs=run-1&name=loss&from=2&to=3")).json.curves).toMatchObject([{ points: 2, x: [2, 3] }])
+    const [byTime] = (await ask("api/curves?runs=run-1&name=loss&by=time")).json.curves
+    expect(byTime.x[0]).toBeGreaterThan(1e12)
+    expect((await ask("api/curves?runs=run-1,nope&name=loss")).status).toBe(404)
+    expect((await ask(`api/curves?runs=${Array.from({ length: 51 }, (_, n) => `r${n}`)}&name=loss`)).status).toBe(400)
+    const fields = (await ask("api/experiments/fields")).json.fields as ReadonlyArray<{ readonly field: string; readonly curve: boolean }>
+    expect(fields.filter(({ curve }) => curve).map(({ field }) => field)).toEqual(["metrics.loss", "metrics.train.loss"])
+  })
+
   it("tells its own description", async () => {
     expect((await ask("api/openapi.json")).json.paths).toHaveProperty(["/api/runs/{id}"])
   })
@@ -175,7 +192,7 @@ describe("who may ask", () => {
     const get = (path: string, init?: RequestInit) => ask(path, init, mine.handler)
     expect((await get("api/runs")).json.runs.map(({ id }: { readonly id: string }) => id)).toEqual(["run-2", "run-1"])
     expect((await get("api/experiments")).json.experiments[0]).toMatchObject({ runs: 2, failed: 0, last: { id: "run-2" }, best: { run: { id: "run-2" } } })
-    for (const path of ["api/runs/run-3", "api/runs/run-3/logs", "api/runs/run-3/explain", "api/runs/run-3/metric?name=loss", "api/compare?runs=run-1,run-3", "api/artifacts/run-3?name=page.html", "api/runs?after=run-3"]) {
+    for (const path of ["api/runs/run-3", "api/runs/run-3/logs", "api/runs/run-3/explain", "api/runs/run-3/metric?name=loss", "api/curves?runs=run-3&name=loss", "api/compare?runs=run-1,run-3", "api/artifacts/run-3?name=page.html", "api/runs?after=run-3"]) {
       expect((await get(path)).status).toBe(404)
     }
     expect((await get("api/runs/run-3", { method: "PATCH", headers: json, body: "{}" })).status).toBe(404)

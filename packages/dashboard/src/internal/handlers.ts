@@ -1,9 +1,10 @@
 /** What the endpoints of the API do, over a `Uniflow`. */
 import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline, pinnedBaseline } from "@uniflow/compare"
-import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
+import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricValues, MetricSeries, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
+import { curveOf } from "./curves.ts"
 import { runDetailOf } from "./runDetail.ts"
 import { allOf, runOf, Visitor } from "./Visitor.ts"
 
@@ -107,20 +108,23 @@ const countsOf = Effect.fnUntraced(function*(where: Filter.Filter | undefined) {
 const fieldList = Effect.fnUntraced(function*(where: Filter.Filter) {
   const store = yield* RunStore
   const found = yield* store.find({ where, limit: 1_000 })
-  const fields = new Map<string, { readonly values: Set<string>; runs: number; goal: "maximize" | "minimize" | null }>()
-  const seen = (field: Filter.Field, value: unknown, goal: "maximize" | "minimize" | null = null): void => {
+  const fields = new Map<string, { readonly values: Set<string>; runs: number; goal: "maximize" | "minimize" | null; curve: boolean }>()
+  const seen = (field: Filter.Field, value: unknown, goal: "maximize" | "minimize" | null = null, curve = false): void => {
     const text = Filter.fieldText(field)
-    const known = fields.get(text) ?? { values: new Set<string>(), runs: 0, goal }
+    const known = fields.get(text) ?? { values: new Set<string>(), runs: 0, goal, curve }
     if (known.values.size < 2) known.values.add(JSON.stringify(value) ?? "")
     known.runs++
+    known.curve ||= curve
     fields.set(text, known)
   }
   for (const one of found) {
     for (const [name, value] of Object.entries(one.run.params)) seen({ _tag: "Param", path: [name] }, value)
     for (const [name, value] of Object.entries(one.run.tags)) seen({ _tag: "Tag", name }, value)
-    for (const [name, value] of Object.entries(FindRuns.metricsOf(one))) seen({ _tag: "Metric", name, figure: "last" }, value, one.run.goals[name] ?? null)
+    // By both names at once: looking each up by itself would take minutes for thousands of metrics.
+    const curves = new Set(one.metrics.flatMap(({ address, key, max, min }) => (min < max ? [key, `${address}.${key}`] : [])))
+    for (const [name, value] of Object.entries(FindRuns.metricsOf(one))) seen({ _tag: "Metric", name, figure: "last" }, value, one.run.goals[name] ?? null, curves.has(name))
   }
-  const all = [...fields].map(([field, { goal, runs, values }]) => ({ field, varies: values.size > 1 || runs < found.length, runs, goal }))
+  const all = [...fields].map(([field, { curve, goal, runs, values }]) => ({ field, varies: values.size > 1 || runs < found.length, runs, goal, curve }))
   const list: FieldList = {
     fields: all.toSorted((a, b) => Number(b.varies) - Number(a.varies) || Number(b.goal !== null) - Number(a.goal !== null) || b.runs - a.runs).slice(0, MOST_FIELDS),
     truncated: all.length > MOST_FIELDS
@@ -206,6 +210,22 @@ export const layer = (uniflow: PageUniflow) => {
         answer(({ where }) => Effect.andThen(runOf(params.id, where), Effect.as(Effect.tryPromise({ try: () => uniflow.cancel(params.id), catch: (error) => error }), { asked: true }))))
       .handle("pin", ({ params }) => answer(({ where }) => Effect.andThen(runOf(params.id, where), Effect.map(pinBaseline(params.id), ({ experiment }) => ({ experiment }))))))
 
+  const curves = HttpApiBuilder.group(Api, "curves", (handlers) =>
+    handlers.handle("list", ({ query }) =>
+      answer(({ where }) =>
+        Effect.gen(function*() {
+          const ids = [...new Set(query.runs.split(",").map((id) => id.trim()))]
+          if (ids.length > 50) return yield* new InvalidInput({ what: "runs", issue: "names more than 50 runs." })
+          const { buckets = 500, by = "index", from, to } = query
+          const found = yield* Effect.forEach(ids, (id) =>
+            Effect.gen(function*() {
+              yield* runOf(id, where)
+              const series = metricValues((yield* snapshot(id)).series).get(query.name)
+              return series === undefined ? undefined : curveOf(id, yield* MetricSeries.points(series), { buckets, by, from, to })
+            }), { concurrency: 4 })
+          return { curves: found.filter((one) => one !== undefined) }
+        }))))
+
   const comparing = HttpApiBuilder.group(Api, "compare", (handlers) =>
     handlers
       .handle("runs", ({ query }) =>
@@ -241,5 +261,5 @@ export const layer = (uniflow: PageUniflow) => {
         }
       })))
 
-  return HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe(Layer.provide([experiments, runs, comparing]), Layer.provide(requests))
+  return HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe(Layer.provide([experiments, runs, curves, comparing]), Layer.provide(requests))
 }

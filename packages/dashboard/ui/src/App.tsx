@@ -37,6 +37,24 @@ const Shell = () => {
 
 const root = createRootRoute({ component: Shell, errorComponent: ({ error }) => <Failure error={error} />, notFoundComponent: () => <p>There is no such page. <Link to="/">To the experiments</Link></p> })
 
+/** What the runs page keeps in its address. */
+export interface RunsSearch {
+  readonly experiment?: string
+  readonly where?: string
+  readonly sort?: string
+  readonly columns?: string
+  readonly group?: string
+  readonly selected?: string
+  /** Metrics that are drawn, by commas; "none" for none. */
+  readonly charts?: string
+  /** What the curves go along: "index" (default), "relative" or "time". */
+  readonly x?: string
+  /** "1" for a logarithmic scale. */
+  readonly log?: string
+  /** From 0 to 0.99. */
+  readonly smooth?: string
+}
+
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" && value.length <= 20_000 ? value : undefined)
 
 const kept = <const Names extends ReadonlyArray<string>>(names: Names) => (search: Record<string, unknown>): { [K in Names[number]]?: string } =>
@@ -49,7 +67,7 @@ const experiments = createRoute({ getParentRoute: () => root, path: "/", compone
 const runs = createRoute({
   getParentRoute: () => root,
   path: "/runs",
-  validateSearch: kept(["experiment", "where", "sort", "columns", "group", "selected"]),
+  validateSearch: kept(["experiment", "where", "sort", "columns", "group", "selected", "charts", "x", "log", "smooth"]),
   component: lazyRouteComponent(() => import("./pages/Runs.tsx"), "Runs")
 })
 const run = createRoute({ getParentRoute: () => root, path: "/runs/$runId", component: lazyRouteComponent(() => import("./pages/Run.tsx"), "RunPage") })

@@ -1,9 +1,9 @@
 /** The API of the page, as the page asks it: relative to where it is mounted. */
 import type { ComparisonJson, GroupComparisonJson, Jsonified } from "@uniflow/compare"
 import type { Explanation, LogRecord, MetricSeries } from "@uniflow/core"
-import type { ExperimentSummary, FieldList, RunDetail, RunPage } from "../../src/Api.ts"
+import type { Curve, ExperimentSummary, FieldList, RunDetail, RunPage, RunRow } from "../../src/Api.ts"
 
-export type { ComparisonJson, ExperimentSummary, FieldList, GroupComparisonJson, RunPage }
+export type { ComparisonJson, Curve, ExperimentSummary, FieldList, GroupComparisonJson, RunPage, RunRow }
 export type Run = RunDetail
 export type Bucket = Jsonified<MetricSeries.Bucket>
 
@@ -63,6 +63,8 @@ export const api = {
   explain: (runId: string) => request<Jsonified<Explanation.Explanation>>(`api/runs/${id(runId)}/explain`),
   logs: (runId: string, options: { readonly step?: string | undefined; readonly after?: number | undefined; readonly limit?: number | undefined } = {}) => request<{ readonly logs: ReadonlyArray<LogRecord> }>(`api/runs/${id(runId)}/logs${query(options)}`),
   metric: (runId: string, name: string, buckets = 1000) => request<{ readonly buckets: ReadonlyArray<Bucket> }>(`api/runs/${id(runId)}/metric${query({ name, buckets })}`),
+  curves: (asked: { readonly runs: ReadonlyArray<string>; readonly name: string; readonly by: "index" | "time"; readonly buckets: number; readonly from?: number | undefined; readonly to?: number | undefined }) =>
+    request<{ readonly curves: ReadonlyArray<Curve> }>(`api/curves${query({ ...asked, runs: asked.runs.join(",") })}`),
   annotate: (runId: string, change: { readonly tags?: { readonly [name: string]: string | null }; readonly note?: string | null }) => send<Run>("PATCH", `api/runs/${id(runId)}`, change),
   cancel: (runId: string) => send<{ readonly asked: boolean }>("POST", `api/runs/${id(runId)}/cancel`, {}),
   pin: (runId: string) => send<{ readonly experiment: string }>("POST", `api/runs/${id(runId)}/pin`, {}),

@@ -25,8 +25,10 @@ export const listen = (client: QueryClient, onState: (live: boolean) => void): (
   source.addEventListener("runs", (event) => {
     const { ids } = JSON.parse((event as MessageEvent<string>).data) as { readonly ids: ReadonlyArray<string> }
     const changed = new Set(ids)
-    // Lists may have it anywhere; what is of one run is asked for again only if it is that run.
-    void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "run" || changed.has(String(queryKey[1])) })
+    // Lists may have it anywhere; what is of one run, or of those that `meta.runs` names, is asked for again only if it is one of them.
+    void client.invalidateQueries({
+      predicate: ({ meta, queryKey }) => Array.isArray(meta?.["runs"]) ? meta["runs"].some((id) => changed.has(String(id))) : queryKey[0] !== "run" || changed.has(String(queryKey[1]))
+    })
   })
   source.addEventListener("error", () => polling(true))
   return () => {

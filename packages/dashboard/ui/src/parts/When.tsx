@@ -17,5 +17,5 @@ const agoText = (ms: number): string => (ms < 60_000 ? "just now" : `${formatDur
 export const When = ({ atMs }: { readonly atMs: number }) => {
   const now = useNow(30_000)
   const exact = `${formatTime(atMs)} UTC`
-  return <time dateTime={exact.slice(0, -4).replace(" ", "T") + "Z"} title={exact}>{agoText(now - atMs)}</time>
+  return <time className="whitespace-nowrap" dateTime={exact.slice(0, -4).replace(" ", "T") + "Z"} title={exact}>{agoText(now - atMs)}</time>
 }

@@ -1,0 +1,8 @@
+/** Gives the browser a file to keep. */
+export const save = (name: string, content: Blob): void => {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(content)
+  link.download = name.replaceAll(/[^\w.-]+/g, "_")
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
