@@ -12,6 +12,7 @@ import { RunLogs } from "../parts/RunLogs.tsx"
 import { RunNote, RunTags } from "../parts/RunNotes.tsx"
 import { RunTimeline } from "../parts/RunTimeline.tsx"
 import { Facts, Section } from "../parts/Section.tsx"
+import { useSome } from "../parts/ShowMore.tsx"
 import { Failure, Loading } from "../parts/States.tsx"
 import { Status } from "../parts/Status.tsx"
 import { type GraphStep, StepGraph } from "../parts/StepGraph.tsx"
@@ -216,10 +217,11 @@ const MetricCards = ({ run }: { readonly run: Run }) => {
 const Artifacts = ({ run, step }: { readonly run: Run; readonly step: string | undefined }) => {
   const [open, setOpen] = useState<string>()
   const own = run.artifacts.filter((artifact) => step === undefined || artifact.step === step).toSorted((a, b) => Number(a.kind === "output") - Number(b.kind === "output"))
+  const [some, more] = useSome(own, 100)
   if (own.length === 0) return <p className="text-small text-soft">None.</p>
   return (
     <ul>
-      {own.map((artifact) => {
+      {some.map((artifact) => {
         const { digest, kind, mediaType, name, sizeBytes } = artifact
         const id = `${kind} ${artifact.step} ${name}`
         const shown = open === id
@@ -240,6 +242,7 @@ const Artifacts = ({ run, step }: { readonly run: Run; readonly step: string | u
           </li>
         )
       })}
+      {more === null ? null : <li className="pt-2">{more}</li>}
     </ul>
   )
 }

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router"
 import type { GroupComparisonJson } from "../api.ts"
 import { figureOf } from "./figures.ts"
 import { GroupDrawing } from "./GroupDrawing.tsx"
+import { useSome } from "./ShowMore.tsx"
 import { VerdictSentence } from "./VerdictSentence.tsx"
 import { groupVerdicts } from "./verdictSentences.ts"
 
@@ -12,6 +13,7 @@ type Range = { readonly low: number | string; readonly high: number | string } |
 
 const DURATION = "run.duration"
 const MOST_SENTENCES = 6
+const MOST_TABLES = 20
 
 /** A value to the second digit of its spread, as the values beside it are. */
 const toSpread = (value: number, sd: number | undefined): string => {
@@ -90,6 +92,7 @@ const MetricTable = ({ comparison, metric, onBaseline }: { readonly comparison: 
 export const GroupReport = ({ comparison, onBaseline }: { readonly comparison: GroupComparisonJson; readonly onBaseline: (group: string) => void }) => {
   const sentences = groupVerdicts(comparison)
   const judgements = comparison.metrics.flatMap(({ groups }) => groups.flatMap(({ against }) => against?.judgement ?? []))
+  const [metrics, more] = useSome(comparison.metrics, MOST_TABLES)
   const reasons = [...Map.groupBy(comparison.leftOut, ({ because }) => because)]
   return (
     <>
@@ -97,7 +100,7 @@ export const GroupReport = ({ comparison, onBaseline }: { readonly comparison: G
         {sentences.slice(0, MOST_SENTENCES).map((sentence, at) => <p key={at} className="text-title leading-snug"><VerdictSentence sentence={sentence} /></p>)}
         {sentences.length > MOST_SENTENCES ? <p className="text-small text-soft">And {formatCount(sentences.length - MOST_SENTENCES, "group")} more in the tables below</p> : null}
       </div>
-      <div className="space-y-6">{comparison.metrics.map((metric) => <MetricTable key={metric.name} comparison={comparison} metric={metric} onBaseline={onBaseline} />)}</div>
+      <div className="space-y-6">{metrics.map((metric) => <MetricTable key={metric.name} comparison={comparison} metric={metric} onBaseline={onBaseline} />)}{more}</div>
       <div className="mt-6 max-w-3xl space-y-1 text-small text-soft">
         <p>
           {judgements.length === 0

@@ -6,8 +6,12 @@ import type { ComparisonJson } from "../api.ts"
 import { ArtifactPreview, previewKind } from "./ArtifactPreview.tsx"
 import { Button } from "./Button.tsx"
 import { figureOf, valueText } from "./figures.ts"
+import { useSome } from "./ShowMore.tsx"
 import { Status } from "./Status.tsx"
 import { phaseOf, reasonTexts, StepLook } from "./StepLook.tsx"
+
+/** Of a part, before more are asked for. */
+const MOST_ROWS = 100
 
 interface Row {
   readonly key: string
@@ -170,17 +174,48 @@ const metricPart = ({ metrics }: ComparisonJson): Part => ({
     ]
   })
 
-  /** The parts of a comparison, and how many of their rows are the same everywhere. */
+  const label = "sticky left-0 z-10 w-28 min-w-28 wrap-anywhere bg-paper py-1.5 pr-4 text-left align-top font-normal sm:w-44 sm:min-w-36"
+const cell = "min-w-28 max-w-80 wrap-anywhere border-t border-line py-1.5 pl-5 text-right align-top sm:min-w-36"
+
+const PartRows = ({ all, columns, rows, shown, title }: Part & { readonly shown: ReadonlyArray<Row>; readonly all: boolean; readonly columns: number }) => {
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
+  const [some, more] = useSome(shown, MOST_ROWS)
+  const toggle = (key: string): void => setOpen((before) => (before.has(key) ? new Set([...before].filter((one) => one !== key)) : new Set([...before, key])))
+  if (shown.length === 0) return null
+  const hidden = rows.filter(({ detail, differs }) => detail !== true && !differs).length
+  return (
+    <tbody>
+      <tr>
+        <th scope="rowgroup" colSpan={columns} className="pb-1 pt-5 text-left text-body font-semibold">
+          <span className="sticky left-0">{title}{all || hidden === 0 ? null : <span className="ml-3 text-small font-normal text-soft">{hidden} the same</span>}</span>
+        </th>
+      </tr>
+      {some.map(({ cells, detail, key, label: text, more: beneath }) => (
+        <Fragment key={key}>
+          <tr>
+            <th scope="row" className={`${label} border-t border-line ${detail === true ? "pl-4 text-soft" : ""}`}>
+              {text}
+              {beneath === undefined ? null : <Button className="mt-1 block" aria-expanded={open.has(key)} aria-label={`${open.has(key) ? "Hide" : "Show"} ${key} side by side`} onClick={() => toggle(key)}>{open.has(key) ? "Hide" : "Show"}</Button>}
+            </th>
+            {cells.map((content, at) => <td key={at} className={cell}>{content}</td>)}
+          </tr>
+          {beneath === undefined || !open.has(key) ? null : <tr><td className={label} />{beneath.map((content, at) => <td key={at} className="max-w-[28rem] py-1.5 pl-5 align-top">{content}</td>)}</tr>}
+        </Fragment>
+      ))}
+      {more === null ? null : <tr><td colSpan={columns} className="py-2"><span className="sticky left-0">{more}</span></td></tr>}
+    </tbody>
+  )
+}
+
+/** The parts of a comparison, and how many of their rows are the same everywhere. */
   export const RunComparison = ({ all, comparison, onBaseline, onRemove }: {
     readonly comparison: ComparisonJson
     readonly all: boolean
     readonly onBaseline: (id: string) => void
     readonly onRemove: (id: string) => void
   }) => {
-    const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
-    const { runs } = comparison
-    const toggle = (key: string): void => setOpen((before) => (before.has(key) ? new Set([...before].filter((one) => one !== key)) : new Set([...before, key])))
-    const parts = [metricPart, paramPart, runPart, stepPart, artifactPart, codePart, environmentPart].map((part) => part(comparison)).filter(({ rows }) => rows.length > 0)
+      const { runs } = comparison
+      const parts = [metricPart, paramPart, runPart, stepPart, artifactPart, codePart, environmentPart].map((part) => part(comparison)).filter(({ rows }) => rows.length > 0)
     /** A detail is shown only under its row. */
     const shownOf = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
       let over = true
@@ -190,9 +225,7 @@ const metricPart = ({ metrics }: ComparisonJson): Part => ({
       })
     }
     const same = parts.filter(({ rows }) => shownOf(rows).length === 0).map(({ title }) => title.toLowerCase())
-    const label = "sticky left-0 z-10 w-28 min-w-28 wrap-anywhere sm:w-44 bg-paper py-1.5 pr-4 text-left align-top font-normal sm:min-w-36"
-    const cell = "min-w-28 max-w-80 wrap-anywhere border-t border-line py-1.5 pl-5 text-right align-top sm:min-w-36"
-    return (
+        return (
       <>
       <div className="relative overflow-x-auto">
         <table className="text-small">
@@ -210,32 +243,7 @@ const metricPart = ({ metrics }: ComparisonJson): Part => ({
               ))}
             </tr>
           </thead>
-          {parts.map(({ rows, title }) => {
-            const shown = shownOf(rows)
-            if (shown.length === 0) return null
-            const hidden = rows.filter(({ detail, differs }) => detail !== true && !differs).length
-            return (
-              <tbody key={title}>
-                <tr>
-                  <th scope="rowgroup" colSpan={runs.length + 1} className="pb-1 pt-5 text-left text-body font-semibold">
-                    <span className="sticky left-0">{title}{all || hidden === 0 ? null : <span className="ml-3 text-small font-normal text-soft">{hidden} the same</span>}</span>
-                  </th>
-                </tr>
-                {shown.map(({ cells, detail, key, label: text, more }) => (
-                  <Fragment key={key}>
-                    <tr>
-                      <th scope="row" className={`${label} border-t border-line ${detail === true ? "pl-4 text-soft" : ""}`}>
-                        {text}
-                        {more === undefined ? null : <Button className="mt-1 block" aria-expanded={open.has(key)} aria-label={`${open.has(key) ? "Hide" : "Show"} ${key} side by side`} onClick={() => toggle(key)}>{open.has(key) ? "Hide" : "Show"}</Button>}
-                      </th>
-                      {cells.map((content, at) => <td key={at} className={`${cell}`}>{content}</td>)}
-                    </tr>
-                    {more === undefined || !open.has(key) ? null : <tr><td className={label} />{more.map((content, at) => <td key={at} className="max-w-[28rem] py-1.5 pl-5 align-top">{content}</td>)}</tr>}
-                  </Fragment>
-                ))}
-              </tbody>
-            )
-          })}
+          {parts.map(({ rows, title }) => <PartRows key={title} title={title} rows={rows} shown={shownOf(rows)} all={all} columns={runs.length + 1} />)}
         </table>
       </div>
       {same.length === 0 ? null : <p className="mt-5 text-small text-soft">The same in all runs: {same.join(", ")}.</p>}
