@@ -88,7 +88,7 @@ describe("uniflow run", { timeout: 60_000 }, () => {
     expect(loads()).toBe(2)
     expect(await project.run("fork", "nobody")).toMatchObject({ code: 4, stdout: "" })
     expect((await project.run("fork", "a", "--from", "laod")).stderr).toMatch(/^error: .*laod.*load/)
-    expect((await project.run("fork", "a", "--run-id", "a")).stderr).toMatch(/^error: .*id of its parent/)
+    expect((await project.run("fork", "a", "--run-id", "a")).stderr).toMatch(/^error: runId: run "a" is no fork of "a"/)
   })
 
   it("--until, --only and --from do a part of a run, which resume goes on with", async () => {
