@@ -6,7 +6,7 @@
  */
 import { Effect } from "effect"
 import * as PointChunk from "./PointChunk.ts"
-import type { ChunkRecord, SeriesRecord } from "./RunRecord.ts"
+import type { ChunkRecord, SeriesKey, SeriesRecord } from "./RunRecord.ts"
 import { RunStore } from "./RunStore.ts"
 import { CorruptArtifact, type StoreError } from "./UniflowError.ts"
 
@@ -22,7 +22,7 @@ export interface Bucket {
   readonly last: number
 }
 
-const decodeAll = (series: SeriesRecord, chunks: ReadonlyArray<ChunkRecord>): Effect.Effect<Array<PointChunk.Points>, CorruptArtifact> =>
+const decodeAll = (series: SeriesKey, chunks: ReadonlyArray<ChunkRecord>): Effect.Effect<Array<PointChunk.Points>, CorruptArtifact> =>
   Effect.suspend(() => {
     const all: Array<PointChunk.Points> = []
     for (const chunk of chunks) {
@@ -106,7 +106,7 @@ export const downsample = Effect.fnUntraced(function*(
 
 /** All points of a series. */
 export const points = Effect.fnUntraced(function*(
-  series: SeriesRecord
+  series: SeriesKey
 ): Effect.fn.Return<PointChunk.Points, CorruptArtifact | StoreError, RunStore> {
   const store = yield* RunStore
   const all = yield* decodeAll(series, yield* store.chunks(series))

@@ -132,7 +132,11 @@ const readErrors = [InvalidRequest, NotFound, Unavailable] as const
 export class ExperimentsApi extends HttpApiGroup.make("experiments")
   .add(HttpApiEndpoint.get("list", "/", { success: made<{ readonly experiments: ReadonlyArray<ExperimentSummary> }>(), error: readErrors }))
   .add(HttpApiEndpoint.get("fields", "/fields", {
-    query: { experiment: Schema.optional(Schema.String) },
+    query: {
+      experiment: Schema.optional(Schema.String),
+      /** Only fields whose names hold this; case does not count. */
+      search: Schema.optional(Schema.String)
+    },
     success: made<FieldList>(),
     error: readErrors
   }))

@@ -100,7 +100,10 @@ describe("the API", () => {
     expect((await ask("api/curves?runs=run-1,nope&name=loss")).status).toBe(404)
     expect((await ask(`api/curves?runs=${Array.from({ length: 51 }, (_, n) => `r${n}`)}&name=loss`)).status).toBe(400)
     const fields = (await ask("api/experiments/fields")).json.fields as ReadonlyArray<{ readonly field: string; readonly curve: boolean }>
-    expect(fields.filter(({ curve }) => curve).map(({ field }) => field)).toEqual(["metrics.loss", "metrics.train.loss"])
+    expect(fields.filter(({ curve }) => curve).map(({ field }) => field)).toEqual(["metrics.loss"])
+    // The full name of a metric says no more than the short one here.
+    expect(fields.map(({ field }) => field)).not.toContain("metrics.train.loss")
+    expect((await ask("api/experiments/fields?search=LOS")).json.fields).toMatchObject([{ field: "metrics.loss" }])
   })
 
   it("tells its own description", async () => {

@@ -1,6 +1,6 @@
 /** What the endpoints of the API do, over a `Uniflow`. */
 import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline, pinnedBaseline } from "@uniflow/compare"
-import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricValues, MetricSeries, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
+import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricNamed, MetricSeries, RunNotFound, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
@@ -105,7 +105,7 @@ const countsOf = Effect.fnUntraced(function*(where: Filter.Filter | undefined) {
   }))
 })
 
-const fieldList = Effect.fnUntraced(function*(where: Filter.Filter) {
+const fieldList = Effect.fnUntraced(function*(where: Filter.Filter, search = "") {
   const store = yield* RunStore
   const found = yield* store.find({ where, limit: 1_000 })
   const fields = new Map<string, { readonly values: Set<string>; runs: number; goal: "maximize" | "minimize" | null; curve: boolean }>()
@@ -124,7 +124,16 @@ const fieldList = Effect.fnUntraced(function*(where: Filter.Filter) {
     const curves = new Set(one.metrics.flatMap(({ address, key, max, min }) => (min < max ? [key, `${address}.${key}`] : [])))
     for (const [name, value] of Object.entries(FindRuns.metricsOf(one))) seen({ _tag: "Metric", name, figure: "last" }, value, one.run.goals[name] ?? null, curves.has(name))
   }
-  const all = [...fields].map(([field, { curve, goal, runs, values }]) => ({ field, varies: values.size > 1 || runs < found.length, runs, goal, curve }))
+  // A metric has two names: the full one is told where the short one does not say it for all runs.
+  for (const one of found) {
+    for (const { address, key } of one.metrics) {
+      const full = Filter.fieldText({ _tag: "Metric", name: `${address}.${key}`, figure: "last" })
+      const short = fields.get(Filter.fieldText({ _tag: "Metric", name: key, figure: "last" }))
+      if (short !== undefined && short.runs === fields.get(full)?.runs) fields.delete(full)
+    }
+  }
+  const wanted = search.toLowerCase()
+  const all = [...fields].filter(([field]) => field.toLowerCase().includes(wanted)).map(([field, { curve, goal, runs, values }]) => ({ field, varies: values.size > 1 || runs < found.length, runs, goal, curve }))
   const list: FieldList = {
     fields: all.toSorted((a, b) => Number(b.varies) - Number(a.varies) || Number(b.goal !== null) - Number(a.goal !== null) || b.runs - a.runs).slice(0, MOST_FIELDS),
     truncated: all.length > MOST_FIELDS
@@ -157,7 +166,7 @@ export const layer = (uniflow: PageUniflow) => {
             const summaries = yield* Effect.forEach(yield* countsOf(where), (counts) => summaryOf(counts, where), { concurrency: 4 })
             return { experiments: summaries.filter((one) => one !== undefined) }
           })))
-      .handle("fields", ({ query }) => answer(({ where }) => fieldList(allOf(isExperiment(query.experiment), where)))))
+      .handle("fields", ({ query }) => answer(({ where }) => fieldList(allOf(isExperiment(query.experiment), where), query.search))))
 
   const runs = HttpApiBuilder.group(Api, "runs", (handlers) =>
     handlers
@@ -217,11 +226,14 @@ export const layer = (uniflow: PageUniflow) => {
           const ids = [...new Set(query.runs.split(",").map((id) => id.trim()))]
           if (ids.length > 50) return yield* new InvalidInput({ what: "runs", issue: "names more than 50 runs." })
           const { buckets = 500, by = "index", from, to } = query
+          const store = yield* RunStore
+          // Summaries alone: a run may have thousands of other metrics.
+          const runs = yield* store.find({ where: allOf({ _tag: "In", field: { _tag: "Run", name: "id" }, values: ids, negated: false }, where), limit: ids.length })
           const found = yield* Effect.forEach(ids, (id) =>
             Effect.gen(function*() {
-              yield* runOf(id, where)
-              const series = metricValues((yield* snapshot(id)).series).get(query.name)
-              return series === undefined ? undefined : curveOf(id, yield* MetricSeries.points(series), { buckets, by, from, to })
+              const one = runs.find(({ run }) => run.id === id) ?? (yield* new RunNotFound({ runId: id }))
+              const summary = metricNamed(one.metrics, query.name)
+              return summary === undefined ? undefined : curveOf(id, yield* MetricSeries.points({ ...summary, runId: id }), { buckets, by, from, to })
             }), { concurrency: 4 })
           return { curves: found.filter((one) => one !== undefined) }
         }))))

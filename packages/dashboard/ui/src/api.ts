@@ -57,7 +57,7 @@ export interface RunQuery {
 
 export const api = {
   experiments: () => request<{ readonly experiments: ReadonlyArray<ExperimentSummary> }>("api/experiments"),
-  fields: (experiment?: string) => request<FieldList>(`api/experiments/fields${query({ experiment })}`),
+  fields: (experiment?: string, search?: string) => request<FieldList>(`api/experiments/fields${query({ experiment, search })}`),
   runs: (asked: RunQuery) => request<RunPage>(`api/runs${query({ ...asked })}`),
   run: (runId: string) => request<Run>(`api/runs/${id(runId)}`),
   explain: (runId: string) => request<Jsonified<Explanation.Explanation>>(`api/runs/${id(runId)}/explain`),

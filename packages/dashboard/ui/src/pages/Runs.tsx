@@ -43,6 +43,9 @@ export const Runs = () => {
   }, [navigate])
 
   const fields = useQuery({ queryKey: ["fields", experiment], queryFn: () => api.fields(experiment), placeholderData: keepPreviousData })
+  // Of thousands of metrics the list has some: the others come when they are searched for.
+  const [fieldSearch, setSearch] = useState("")
+  const searched = useQuery({ queryKey: ["fields", experiment, fieldSearch], queryFn: () => api.fields(experiment, fieldSearch), enabled: fields.data?.truncated === true && fieldSearch !== "", placeholderData: keepPreviousData })
   const experiments = useQuery({ queryKey: ["experiments"], queryFn: api.experiments, staleTime: 10_000 })
   const [widths, setWidths] = useState(() => viewOf(experiment).widths ?? {})
   const [arranged, setArranged] = useState(() => viewOf(experiment).columns)
@@ -163,7 +166,7 @@ export const Runs = () => {
     }))
     return [...values].slice(0, 50)
   }, [rows])
-  const names = useMemo(() => (fields.data?.fields ?? []).map(({ field }) => field), [fields.data])
+  const names = useMemo(() => [...new Set([...fields.data?.fields ?? [], ...searched.data?.fields ?? []].map(({ field }) => field))], [fields.data, searched.data])
   const groupable = useMemo(() => ["", ...(fields.data?.fields ?? []).filter(({ field, varies }) => varies && !field.startsWith("metrics.")).map(({ field }) => field), "run.pipeline", "run.experiment", "run.git.branch"], [fields.data])
   const baselines = useMemo(() => new Set(experiments.data?.experiments.flatMap(({ baseline }) => baseline?.id ?? [])), [experiments.data])
   const comparable = selected.size >= 2 && selected.size <= 20
@@ -224,7 +227,7 @@ export const Runs = () => {
           </label>
           <Popover.Root>
             <Popover.Trigger className={button} disabled={columns === undefined}>Columns</Popover.Trigger>
-            <Choice label="Columns" all={all} chosen={columns ?? []} onChange={arrange} onReset={() => arrange(undefined)} />
+            <Choice label="Columns" all={all} chosen={columns ?? []} onChange={arrange} onReset={() => arrange(undefined)} onSearch={setSearch} />
           </Popover.Root>
           <button type="button" className={button} disabled={columns === undefined} onClick={() => void toCsv()}>CSV</button>
         </span>

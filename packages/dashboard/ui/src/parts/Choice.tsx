@@ -10,6 +10,8 @@ export interface ChoiceProps {
   readonly chosen: ReadonlyArray<string>
   readonly onChange: (chosen: ReadonlyArray<string>) => void
   readonly onReset?: (() => void) | undefined
+  /** Is told what is searched for, where not all names are here. */
+  readonly onSearch?: ((text: string) => void) | undefined
 }
 
 const moved = (names: ReadonlyArray<string>, name: string, by: number): ReadonlyArray<string> => {
@@ -17,7 +19,7 @@ const moved = (names: ReadonlyArray<string>, name: string, by: number): Readonly
   return names.with(at, names[at + by]!).with(at + by, name)
 }
 
-export const Choice = ({ all, chosen, label, onChange, onReset }: ChoiceProps) => {
+export const Choice = ({ all, chosen, label, onChange, onReset, onSearch }: ChoiceProps) => {
   const [search, setSearch] = useState("")
   const matching = (name: string): boolean => name.toLowerCase().includes(search.toLowerCase())
   const rest = all.filter((name) => !chosen.includes(name) && matching(name))
@@ -27,7 +29,10 @@ export const Choice = ({ all, chosen, label, onChange, onReset }: ChoiceProps) =
       <Popover.Positioner sideOffset={6} align="start" className="z-30">
         <Popover.Popup aria-label={label} className="flex max-h-96 w-80 max-w-[calc(100vw-2rem)] flex-col rounded border border-line bg-paper text-small shadow-lg">
           <div className="flex gap-2 border-b border-line p-2">
-            <input type="search" aria-label={`Search ${label.toLowerCase()}`} placeholder="Search" value={search} onChange={(event) => setSearch(event.target.value)} className="min-w-0 grow rounded border border-line bg-paper px-2 py-1" />
+            <input type="search" aria-label={`Search ${label.toLowerCase()}`} placeholder="Search" value={search} onChange={(event) => {
+              setSearch(event.target.value)
+              onSearch?.(event.target.value)
+            }} className="min-w-0 grow rounded border border-line bg-paper px-2 py-1" />
             {onReset === undefined ? null : <button type="button" className="rounded border border-line px-2 hover:bg-band" onClick={onReset}>Default</button>}
           </div>
           <ul className="overflow-y-auto p-1">

@@ -19,6 +19,6 @@ export const Loading = ({ rows = 6 }: { readonly rows?: number }) => (
 export const Empty = ({ children, title }: { readonly title: string; readonly children?: ReactNode }) => (
   <div className="rounded border border-dashed border-line px-6 py-10 text-center">
     <p className="font-semibold">{title}</p>
-    <div className="mx-auto mt-3 max-w-xl text-small text-soft">{children}</div>
+    <div className="mx-auto mt-3 max-w-3xl text-small text-soft">{children}</div>
   </div>
 )

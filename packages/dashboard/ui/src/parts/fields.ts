@@ -58,22 +58,13 @@ export const formatValue = (field: string, value: unknown): string => {
   return typeof value === "string" ? value : JSON.stringify(value)
 }
 
-/** Metrics of one step have two names; the short one says enough. */
-const withoutFullNames = (fields: FieldList["fields"]): FieldList["fields"] => {
-  const names = new Set(fields.map(({ field }) => field))
-  return fields.filter(({ field }) => {
-    const [kind, step, ...key] = field.split(".")
-    return !(kind === "metrics" && step !== undefined && key.length > 0 && names.has(`metrics.${key.join(".")}`))
-  })
-}
-
 /** The columns of a table that nobody arranged yet: what varies. */
 export const defaultColumns = (list: FieldList, withExperiment: boolean): ReadonlyArray<string> => {
-  const varying = withoutFullNames(list.fields).filter(({ varies }) => varies).map(({ field }) => field)
+  const varying = list.fields.filter(({ varies }) => varies).map(({ field }) => field)
   const of = (kind: string, most: number) => varying.filter((field) => fieldKind(field) === kind).slice(0, most)
   return ["run.status", ...withExperiment ? ["run.experiment"] : [], "run.started", "run.duration", ...of("params", 8), ...of("metrics", 8), "tags", "note"]
 }
 
 /** The metrics that have curves, those with a goal first. */
 export const curveMetrics = (list: FieldList): ReadonlyArray<string> =>
-  withoutFullNames(list.fields).filter(({ curve }) => curve).toSorted((a, b) => Number(b.goal !== null) - Number(a.goal !== null)).map(({ field }) => field.slice("metrics.".length))
+  list.fields.filter(({ curve }) => curve).toSorted((a, b) => Number(b.goal !== null) - Number(a.goal !== null)).map(({ field }) => field.slice("metrics.".length))
