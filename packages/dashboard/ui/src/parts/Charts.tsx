@@ -106,7 +106,7 @@ const Chart = ({ goal, metric, onZoom, runs, settings, zoom }: ChartProps) => {
   )
 }
 
-const alongs: ReadonlyArray<readonly [Along, string]> = [["index", "index"], ["relative", "time since the begin"], ["time", "wall time"]]
+const alongs: ReadonlyArray<readonly [Along, string]> = [["index", "index"], ["relative", "time since the begin"], ["time", "wall time (UTC)"]]
 
 export interface ChartsProps {
   /** The runs that are drawn. */

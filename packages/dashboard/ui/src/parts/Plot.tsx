@@ -16,6 +16,12 @@ export type Along = "index" | "relative" | "time"
 /** A place on the x axis as people read it. */
 export const formatAlong = (along: Along, x: number): string => (along === "index" ? formatNumber(x, 12) : along === "relative" ? formatDuration(x) : `${formatTime(x)} UTC`)
 
+/** A time of day or a day in UTC, as fine as the ticks are apart. */
+const clock = (atMs: number, stepMs: number): string => {
+  const text = formatTime(atMs)
+  return stepMs >= 86_400_000 ? text.slice(5, 10) : stepMs >= 60_000 ? text.slice(11, 16) : text.slice(11)
+}
+
 export interface PlotProps {
   readonly curves: ReadonlyArray<Curve>
   readonly look: CurveLook
@@ -135,7 +141,7 @@ export const Plot = ({ along, canvas, curves, label, look, onZoom, zoom }: PlotP
       },
       ms: 1,
       axes: [
-        { ...axis, size: 28, space: 70, ...along === "index" ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 1e8, 1e9], values: (_, ticks) => ticks.map((tick) => formatNumber(tick)) } : along === "relative" ? { values: (_, ticks) => ticks.map((tick) => formatDuration(tick)) } : {} },
+        { ...axis, size: 28, space: 70, ...along === "index" ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 1e8, 1e9], values: (_, ticks) => ticks.map((tick) => formatNumber(tick)) } : along === "relative" ? { values: (_, ticks) => ticks.map((tick) => formatDuration(tick)) } : { values: (_, ticks, _axis, _space, step) => ticks.map((tick) => clock(tick, step)) } },
         { ...axis, size: (_, values) => 14 + 7 * Math.max(3, ...(values ?? []).map((value) => String(value ?? "").length)), values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatNumber(tick, 4))) }
       ],
       series: [{}, ...series.map(({ part, run }): uPlot.Series => {
