@@ -133,6 +133,15 @@ it("a filter is completed while it is typed, and a mistake is shown where it is"
   expect(await page.getByRole("alert").locator("mark").textContent()).toBe(">")
 })
 
+it("a chip narrows the filter by a value of a param, and another takes a condition away", async () => {
+  await openRuns(`&where=${encodeURIComponent("metrics.accuracy > 0.55 and run.id like \"run%\"")}`)
+  await page.getByRole("button", { name: "Only kind odd" }).click()
+  await untilRow(0, "run_147")
+  expect(await page.getByRole("combobox", { name: "Filter" }).inputValue()).toBe("metrics.accuracy > 0.55 and run.id like \"run%\" and params.kind = \"odd\"")
+  await page.getByRole("button", { name: "Without metrics.accuracy > 0.55" }).click()
+  await untilRow(0, "run_149")
+})
+
 it("selected runs are drawn, keep their colour, are hidden by their eye and compared", async () => {
   await openRuns()
   await page.getByText("the newest 10 runs").waitFor()

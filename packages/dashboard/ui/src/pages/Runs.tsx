@@ -10,6 +10,7 @@ import { Choice } from "../parts/Choice.tsx"
 import { exportCsv } from "../parts/exportCsv.ts"
 import { curveMetrics, defaultColumns, isRowField, isSortable, rowFields, splitFields, valueOf } from "../parts/fields.ts"
 import { FilterBar } from "../parts/FilterBar.tsx"
+import { FilterChips } from "../parts/FilterChips.tsx"
 import { GroupTable } from "../parts/GroupTable.tsx"
 import { remember, remembered, useHiddenRuns } from "../parts/runLook.ts"
 import { type Change, RunsTable, type Sort } from "../parts/RunsTable.tsx"
@@ -176,15 +177,18 @@ export const Runs = () => {
   return (
     <>
       <h1 className="sr-only">{experiment === undefined ? "Runs of all experiments" : `Runs of ${experiment}`}</h1>
-      <select
-        aria-label="Experiment"
-        className="-ml-1 mb-3 max-w-full rounded bg-paper py-1 pr-2 text-title font-semibold"
-        value={experiment ?? ""}
-        onChange={(event) => void navigate({ search: event.target.value === "" ? {} : { experiment: event.target.value } })}
-      >
-        <option value="">All experiments</option>
-        {[...new Set([...experiment === undefined ? [] : [experiment], ...experiments.data?.experiments.map((one) => one.experiment) ?? []])].map((name) => <option key={name}>{name}</option>)}
-      </select>
+      <div className="mb-3 flex items-center justify-between gap-6">
+        <select
+          aria-label="Experiment"
+          className="-ml-1 max-w-full shrink-0 rounded bg-paper py-1 pr-2 text-title font-semibold"
+          value={experiment ?? ""}
+          onChange={(event) => void navigate({ search: event.target.value === "" ? {} : { experiment: event.target.value } })}
+        >
+          <option value="">All experiments</option>
+          {[...new Set([...experiment === undefined ? [] : [experiment], ...experiments.data?.experiments.map((one) => one.experiment) ?? []])].map((name) => <option key={name}>{name}</option>)}
+        </select>
+        <FilterChips where={where ?? ""} columns={columns ?? []} rows={rows} onApply={(text) => change({ where: text })} />
+      </div>
       <div className="mb-4"><FilterBar value={where ?? ""} fields={names} valuesOf={valuesOf} onApply={(text) => change({ where: text })} /></div>
 
       <div ref={charts}>

@@ -85,7 +85,7 @@ const Chart = ({ goal, metric, onZoom, runs, settings, zoom }: ChartProps) => {
   return (
     <section aria-label={metric} className="min-w-0 rounded border border-line">
       <header className="flex items-baseline gap-2 px-3 pt-2">
-        <h3 className="min-w-0 truncate font-semibold" title={metric}>{metric}</h3>
+        <h2 className="min-w-0 truncate font-semibold" title={metric}>{metric}</h2>
         {goal === null ? null : <span className="text-small whitespace-nowrap text-soft"><span aria-hidden="true">{goal === "maximize" ? "▲" : "▼"}</span> {goal}</span>}
         <span className="ml-auto flex">
           <button type="button" className={small} aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>{asTable ? "Chart" : "Data"}</button>

@@ -23,7 +23,7 @@ export const Choice = ({ all, chosen, label, onChange, onReset, onSearch }: Choi
   const [search, setSearch] = useState("")
   const matching = (name: string): boolean => name.toLowerCase().includes(search.toLowerCase())
   const rest = all.filter((name) => !chosen.includes(name) && matching(name))
-  const small = "rounded px-1 text-soft hover:text-ink disabled:invisible"
+  const small = "size-6 shrink-0 rounded text-soft hover:text-ink disabled:invisible"
   return (
     <Popover.Portal>
       <Popover.Positioner sideOffset={6} align="start" className="z-30">
@@ -43,9 +43,8 @@ export const Choice = ({ all, chosen, label, onChange, onReset, onSearch }: Choi
                 <button type="button" className={small} aria-label={`Move ${name} down`} disabled={chosen.at(-1) === name} onClick={() => onChange(moved(chosen, name, 1))}>↓</button>
               </li>
             ))}
-            {rest.length > 0 && chosen.length > 0 ? <li role="presentation" className="mx-1 my-1 border-t border-line" /> : null}
-            {rest.slice(0, MOST_SHOWN).map((name) => (
-              <li key={name} className="rounded px-1 hover:bg-band">
+            {rest.slice(0, MOST_SHOWN).map((name, n) => (
+              <li key={name} className={`${n === 0 && chosen.length > 0 ? "mt-1 border-t border-line" : ""} rounded px-1 hover:bg-band`}>
                 <label className="flex items-center gap-2 py-1"><input type="checkbox" className="accent-accent" checked={false} onChange={() => onChange([...chosen, name])} /><span className="truncate" title={name}>{name}</span></label>
               </li>
             ))}

@@ -214,7 +214,7 @@ export const RunsTable = (props: RunsTableProps) => {
   const figures = useMemo(() => new Map(columns.filter((field) => fieldKind(field) !== "tags" && field !== "note").map((field) => [field, figuresOf(rows, field, goals.get(field))])), [rows, columns, goals])
   const allTicked = rows.length > 0 && rows.every(({ id }) => selected.has(id))
   const offset = (shownColumns[0]?.start ?? first) - first
-  const sticky = "sticky left-0 z-10 flex shrink-0 items-center gap-2 border-r border-line pr-2 pl-3"
+  const sticky = "sticky left-0 z-10 flex shrink-0 items-center gap-1 border-r border-line pr-2 pl-2"
 
   return (
     <div
@@ -231,8 +231,8 @@ export const RunsTable = (props: RunsTableProps) => {
         <div role="rowgroup" className="sticky top-0 z-20">
           <div role="row" aria-rowindex={1} className="flex border-b border-line bg-paper" style={{ height: HEAD }}>
             <div role="columnheader" aria-colindex={1} className={`${sticky} bg-paper font-semibold`} style={{ width: first }}>
-              <input type="checkbox" aria-label="Select all that are loaded" className="accent-accent" checked={allTicked} onChange={() => onSelect(rows.map(({ id }) => id), !allTicked)} />
-              <span className="pl-6">run</span>
+              <input type="checkbox" aria-label="Select all that are loaded" className="m-1 size-4 shrink-0 accent-accent" checked={allTicked} onChange={() => onSelect(rows.map(({ id }) => id), !allTicked)} />
+              <span className="pl-7">run</span>
             </div>
             {shownColumns.map(({ index, key, size }, n) => {
               const field = columns[index]!
@@ -264,7 +264,7 @@ export const RunsTable = (props: RunsTableProps) => {
                   <input
                     type="checkbox"
                     aria-label={`Select ${row.id}`}
-                    className="accent-accent"
+                    className="m-1 size-4 shrink-0 accent-accent"
                     checked={selected.has(row.id)}
                     onChange={() => undefined}
                     onClick={(event) => {
@@ -276,11 +276,11 @@ export const RunsTable = (props: RunsTableProps) => {
                   />
                   {isDrawn || isHidden
                     ? (
-                      <button type="button" aria-pressed={!isHidden} aria-label={`Curves of ${row.id}`} title={isHidden ? "Show its curves" : "Hide its curves"} className="flex h-6 w-4 shrink-0 items-center justify-center" onClick={() => toggleRun(row.id)}>
+                      <button type="button" aria-pressed={!isHidden} aria-label={`Curves of ${row.id}`} title={isHidden ? "Show its curves" : "Hide its curves"} className="flex size-6 shrink-0 items-center justify-center" onClick={() => toggleRun(row.id)}>
                         <span aria-hidden="true" className="h-3 w-3 rounded-full border-2" style={{ borderColor: runColor(row.id), background: isHidden ? "transparent" : runColor(row.id) }} />
                       </button>
                     )
-                    : <span aria-hidden="true" className="flex h-6 w-4 shrink-0 items-center justify-center"><span className="h-1 w-1 rounded-full bg-line" /></span>}
+                    : <span aria-hidden="true" className="flex size-6 shrink-0 items-center justify-center"><span className="h-1 w-1 rounded-full bg-line" /></span>}
                   <Link to="/runs/$runId" params={{ runId: row.id }} data-run={index} title={row.id} aria-label={row.id} className="min-w-0 truncate no-underline hover:underline">{shortId(row.id, wide ? (baselines.has(row.id) ? 18 : 26) : 14)}</Link>
                   {baselines.has(row.id) ? <span className="shrink-0 rounded border border-accent px-1 text-accent" title="The pinned baseline of its experiment">baseline</span> : null}
                 </div>
