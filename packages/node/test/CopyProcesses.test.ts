@@ -152,7 +152,7 @@ describe("copying between processes", { timeout: 120_000 }, () => {
         }
       })))
       expect(new Set(outcomes)).toEqual(new Set(["completed", "interrupted"]))
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped), 120_000)
 
   it.live("by two at once into one place copies each run once", () =>
     Effect.gen(function*() {
