@@ -24,6 +24,9 @@ const fit = Step.make("fit", {
 })
 const line = Pipeline.make("line", { steps: [fit], goals: { accuracy: "maximize", loss: "minimize" } })
 
+const wait = Step.make("wait", { version: "1", run: ({ signal }) => new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))) })
+const endless = Pipeline.make("endless", { steps: [wait] })
+
 const folder = mkdtempSync(join(tmpdir(), "uniflow-runs-page-"))
 const directory = join(folder, ".uniflow")
 const problems: Array<string> = []
@@ -194,6 +197,16 @@ it("notes and tags are changed where they stand, and a baseline is pinned", asyn
   await page.getByRole("checkbox", { name: "Select run_149" }).click()
   await page.getByRole("button", { name: "Pin as baseline" }).click()
   await page.getByRole("rowheader").getByText("baseline", { exact: true }).waitFor()
+})
+
+it("a run that is under way is asked to stop, and its row tells that it did", async () => {
+  const ended = uniflow.run(endless, { runId: "waiting" }).then(() => "completed", () => "stopped")
+  await page.goto(`${origin}/runs?experiment=endless`)
+  await page.getByRole("cell", { name: "running" }).waitFor()
+  await page.getByRole("checkbox", { name: "Select waiting" }).click()
+  await page.getByRole("button", { name: "Cancel" }).click()
+  await page.getByRole("cell", { name: "interrupted" }).waitFor()
+  expect(await ended).toBe("stopped")
 })
 
 it("columns are chosen, moved and resized, and stay so for the experiment; new runs come in by themselves", async () => {
