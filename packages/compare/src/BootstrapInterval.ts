@@ -25,10 +25,13 @@ const estimateOf = (mean: number, sum: number, count: number, squares: number): 
   return { value: mean + sum / count, error: variance / count }
 }
 
-/** Draws a sample of a sample, again and again. Values are kept around their mean, so that squares lose nothing. */
+/**
+ * Draws a sample of a sample, again and again. Values are kept around their mean, so that squares lose nothing, and in order, so that the same values
+ * give the same draws in whatever order they came.
+ */
 const resampler = (values: ReadonlyArray<number>, stream: SeededStream): () => Estimate => {
   const { mean } = momentsOf(values)
-  const centered = Float64Array.from(values, (value) => value - mean)
+  const centered = Float64Array.from(values, (value) => value - mean).sort()
   const count = centered.length
   return () => {
     let sum = 0

@@ -94,6 +94,8 @@ export const permutationTest = (a: ReadonlyArray<number>, b: ReadonlyArray<numbe
     return { p: reached / ways, method }
   }
   const stream = streamOf()
+  // The same values give the same draws, in whatever order they came.
+  values.sort()
   for (let draw = 0; draw < resamples; draw++) {
     ownSum = 0
     ownSquares = 0
@@ -125,6 +127,7 @@ export const pairedPermutationTest = (differences: ReadonlyArray<number>, option
     return { p: turn(0, 0) / 2 ** n, method }
   }
   const stream = streamOf()
+  values.sort()
   let reached = 0
   for (let draw = 0; draw < resamples; draw++) {
     let sum = 0

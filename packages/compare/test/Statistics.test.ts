@@ -167,8 +167,12 @@ describe("the bootstrap-t interval", () => {
     bounds(pairedInterval(changes), 0.945870622827358, 3.10891140798214)
   })
 
-  it("is the same each time", () => {
+  it("is the same each time, in whatever order the values come", () => {
     assert.deepStrictEqual(differenceInterval(plants.control, plants.first), differenceInterval(plants.control, plants.first))
+    assert.deepStrictEqual(differenceInterval(plants.control.toReversed(), plants.first), differenceInterval(plants.control, plants.first.toReversed()))
+    assert.deepStrictEqual(pairedInterval(changes.toReversed()), pairedInterval(changes))
+    const sampled = { exactUpTo: 1 }
+    assert.strictEqual(permutationTest(plants.control.toReversed(), plants.first, sampled).p, permutationTest(plants.control, plants.first.toReversed(), sampled).p)
   })
 
   it("says nothing where there is nothing to say", () => {
