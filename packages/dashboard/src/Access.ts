@@ -16,7 +16,10 @@ export interface Principal {
   readonly where?: string | Where.Where | Filter.Filter | undefined
 }
 
-/** Allows (a principal), or answers by itself (a Response: a redirect to a login, a 401). Anything else is a no. */
+/**
+ * `runId` is the run that the address names, decoded; undefined for lists, comparisons and curves of several runs: what a principal may not see at all belongs
+ * into its `where`. Allows (a principal), or answers by itself (a Response: a redirect to a login, a 401). Anything else is a no.
+ */
 export type Authorize = (request: Request, about: { readonly action: Action; readonly runId: string | undefined }) => Principal | Response | undefined | Promise<Principal | Response | undefined>
 
 export interface AccessOptions {
@@ -44,6 +47,8 @@ const inProduction = (): boolean => typeof process !== "undefined" && process?.e
 
 const loopback = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
 
+const METHODS = ["GET", "HEAD", "POST", "PATCH", "DELETE"]
+
 const isMutation = (method: string): boolean => method !== "GET" && method !== "HEAD"
 
 /** The Host header; where a server gives none, that of the URL. */
@@ -64,6 +69,7 @@ export const refuse = (request: Request, isPage: boolean, options: AccessOptions
   if (fromElsewhere && !(isPage && request.method === "GET" && request.headers.get("sec-fetch-dest") === "document")) {
     return { status: 403, code: "cross_site", message: "Requests from other sites are not answered." }
   }
+  if (!METHODS.includes(request.method)) return { status: 405, code: "method", message: `${request.method} is not answered.` }
   if (!isMutation(request.method)) return undefined
   const origin = request.headers.get("origin")
   if (origin !== null && (!URL.canParse(origin) || new URL(origin).host.toLowerCase() !== host.toLowerCase())) {

@@ -5,11 +5,13 @@
  */
 import { Context, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
-import { type AccessOptions, type Action, principalOf, type Principal, refuse, type Refusal } from "./Access.ts"
+import { type AccessOptions, type Action, principalOf, type Principal, refuse } from "./Access.ts"
 import { assetResponse, pageResponse } from "./Assets.ts"
+import { decodeOnce } from "./internal/decodeOnce.ts"
 import { events } from "./internal/events.ts"
 import { layer, type PageUniflow } from "./internal/handlers.ts"
 import { download } from "./internal/downloads.ts"
+import { problemResponse } from "./internal/problem.ts"
 import { filterOf, Visitor } from "./internal/Visitor.ts"
 
 export interface DashboardOptions extends AccessOptions {
@@ -44,9 +46,6 @@ const policy = (frameAncestors: string): string =>
     "base-uri 'self'", "form-action 'none'", `frame-ancestors ${frameAncestors}`
   ].join("; ")
 
-const problem = ({ code, message, status }: Omit<Refusal, "status"> & { readonly status: number }, requestId: string): Response =>
-  new Response(JSON.stringify({ error: { code, message, requestId } }), { status, headers: { "content-type": "application/json; charset=utf-8" } })
-
 /** What stands after the mount in a path, decoded nowhere; undefined for a path that is not under it. */
 export const underMount = (pathname: string, mount: string): string | undefined => {
   const base = `/${mount.split("/").filter((part) => part !== "").join("/")}`
@@ -61,9 +60,10 @@ export const baseHref = (pathname: string, rest: string): string => {
   return "../".repeat(rest.split("/").length - 1) || "./"
 }
 
+/** What a request is about; `authorize` is told the id that is then looked up, decoded as it will be there. */
 const aboutOf = (method: string, rest: string): { readonly action: Action; readonly runId: string | undefined } => {
   const parts = rest.split("/")
-  const runId = parts[0] === "api" && (parts[1] === "runs" || parts[1] === "artifacts") && parts[2] !== undefined && parts[2] !== "" ? parts[2] : undefined
+  const runId = parts[0] === "api" && (parts[1] === "runs" || parts[1] === "artifacts") && parts[2] !== undefined && parts[2] !== "" ? decodeOnce(parts[2]) : undefined
   if (method !== "GET" && method !== "HEAD") return { action: parts.at(-1) === "cancel" ? "cancel" : "annotate", runId }
   return { action: parts[0] === "api" ? "read" : "page", runId }
 }
@@ -103,25 +103,25 @@ export const make = (options: DashboardOptions): Dashboard => {
     const where = filterOf(principal.where)
     const [first, second] = rest.split("/")
     if (first !== "api") {
-      if (request.method !== "GET" && request.method !== "HEAD") return problem({ status: 405, code: "method", message: "Pages are read by GET." }, requestId)
+      if (request.method !== "GET" && request.method !== "HEAD") return problemResponse({ status: 405, code: "method", message: "Pages are read by GET." }, requestId)
       const files = await (await import("./uiFiles.ts")).load()
-      if (files === undefined) return problem({ status: 404, code: "not_found", message: "The web UI was not built: run the build of @uniflow/dashboard. The API is there; see api/openapi.json." }, requestId)
-      return first === "assets" ? assetResponse(files, rest.slice("assets/".length), request, compressed) ?? problem({ status: 404, code: "not_found", message: "There is no such file." }, requestId) : pageResponse(files, baseHref(pathname, rest))
+      if (files === undefined) return problemResponse({ status: 404, code: "not_found", message: "The web UI was not built: run the build of @uniflow/dashboard. The API is there; see api/openapi.json." }, requestId)
+      return first === "assets" ? assetResponse(files, rest.slice("assets/".length), request, compressed) ?? problemResponse({ status: 404, code: "not_found", message: "There is no such file." }, requestId) : pageResponse(files, baseHref(pathname, rest))
     }
-    if (second === "events") return live.stream(request, where) ?? problem({ status: 429 as 413, code: "too_many_streams", message: "Too many live views are open; this one asks again by itself." }, requestId)
+    if (second === "events") return live.stream(request, where) ?? problemResponse({ status: 429, code: "too_many_streams", message: "Too many live views are open; this one asks again by itself." }, requestId)
     if (second === "artifacts") return download(uniflow, request, rest, where, requestId)
     const url = new URL(request.url)
     const isRead = request.method === "GET" || request.method === "HEAD"
     const body = isRead ? undefined : await readBody(request)
-    if (!isRead && body === undefined) return problem({ status: 413, code: "too_large", message: "The body has more than 1 MiB." }, requestId)
+    if (!isRead && body === undefined) return problemResponse({ status: 413, code: "too_large", message: "The body has more than 1 MiB." }, requestId)
     const inner = new Request(`${url.origin}/${rest}${url.search}`, { method: request.method, headers: { "content-type": "application/json" }, ...body === undefined ? {} : { body } })
     const response = await api.handler(inner, Context.make(Visitor, { requestId, where }) as never)
     if (response.status < 400 || (response.headers.get("content-type") ?? "").includes("json") && response.status !== 500) return response
     return response.status === 404
-      ? problem({ status: 404, code: "not_found", message: "There is no such endpoint; see api/openapi.json." }, requestId)
+      ? problemResponse({ status: 404, code: "not_found", message: "There is no such endpoint; see api/openapi.json." }, requestId)
       : response.status < 500
-      ? problem({ status: response.status, code: "invalid_request", message: "The request is not what this endpoint takes; see api/openapi.json." }, requestId)
-      : problem({ status: 500, code: "internal", message: "Something unexpected happened; the server's log tells more." }, requestId)
+      ? problemResponse({ status: response.status, code: "invalid_request", message: "The request is not what this endpoint takes; see api/openapi.json." }, requestId)
+      : problemResponse({ status: 500, code: "internal", message: "Something unexpected happened; the server's log tells more." }, requestId)
   }
 
   const secured = (response: Response, requestId: string): Response => {
@@ -148,17 +148,16 @@ export const make = (options: DashboardOptions): Dashboard => {
       const rest = below?.startsWith("api/") === true || below?.startsWith("assets/") === true ? below.replace(/\/+$/, "") : below
       const isPage = rest !== undefined && !rest.startsWith("api/") && !rest.startsWith("assets/")
       const refusal = refuse(request, isPage, options)
-      if (refusal !== undefined) return secured(problem(refusal, requestId), requestId)
-      if (rest === undefined) return secured(problem({ status: 404, code: "not_found", message: "There is nothing here." }, requestId), requestId)
-      if (!["GET", "HEAD", "POST", "PATCH", "DELETE"].includes(request.method)) return secured(problem({ status: 405, code: "method", message: `${request.method} is not answered.` }, requestId), requestId)
+      if (refusal !== undefined) return secured(problemResponse(refusal, requestId), requestId)
+      if (rest === undefined) return secured(problemResponse({ status: 404, code: "not_found", message: "There is nothing here." }, requestId), requestId)
       const principal = await principalOf(request, aboutOf(request.method, rest), options)
       if (principal instanceof Response) return secured(principal, requestId)
-      if ("status" in principal) return secured(problem(principal, requestId), requestId)
+      if ("status" in principal) return secured(problemResponse(principal, requestId), requestId)
       const response = secured(await answer(request, rest, pathname, principal, requestId), requestId)
       return request.method === "HEAD" ? new Response(null, response) : response
     } catch (error) {
       console.error(`uniflow ${requestId}:`, error)
-      return secured(problem({ status: 500, code: "internal", message: "Something unexpected happened; the server's log tells more." }, requestId), requestId)
+      return secured(problemResponse({ status: 500, code: "internal", message: "Something unexpected happened; the server's log tells more." }, requestId), requestId)
     }
   }
 

@@ -257,7 +257,7 @@ describe("what the system refuses", () => {
 
   const canMount = spawnSync("unshare", ["--mount", "sh", "-c", `mount -t tmpfs none "${tmpdir()}"`]).status === 0
 
-  it.runIf(canMount)("a full disk is Full, a read-only one NotPermitted, and neither leaves anything half there", () => {
+  it.runIf(canMount)("a full disk is Full, a read-only one NotPermitted, and neither leaves anything half there", () => { // mounts file systems: Linux and root
     const source = `import { FileArtifactStore } from ${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)}
       import { Effect } from ${JSON.stringify(import.meta.resolve("effect"))}
       import { readdirSync } from "node:fs"

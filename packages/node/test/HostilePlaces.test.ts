@@ -64,7 +64,7 @@ it("a log that was taken away is noticed before a commit goes into it", async ()
   }))
 })
 
-it.skipIf(process.platform === "win32")("a working directory that was deleted is told as such; a folder that is named by its whole path does not need it", () => {
+it.skipIf(process.platform === "win32")("a working directory that was deleted is told as such; a folder that is named by its whole path does not need it", () => { // Windows does not delete it
   const cwd = join(folder, "gone")
   mkdirSync(cwd)
   const program = fileURLToPath(new URL("programs/chosen.ts", import.meta.url))

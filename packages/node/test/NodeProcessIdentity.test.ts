@@ -79,7 +79,7 @@ describe("a holder that cannot be looked at is never taken for dead", () => {
 
   const canUnshare = spawnSync("unshare", ["--pid", "--fork", "true"]).status === 0
 
-  it.runIf(canUnshare)("when it runs in a real PID namespace of its own, in both directions", async () => {
+  it.runIf(canUnshare)("when it runs in a real PID namespace of its own, in both directions", async () => { // unshare: Linux and root
     const { holder } = await start("unshare", ["--pid", "--fork", "--kill-child", process.execPath])
     expect(holder.host).toBe(identity.self.host)
     expect(holder.bootId).toBe(identity.self.bootId)
@@ -91,7 +91,7 @@ describe("a holder that cannot be looked at is never taken for dead", () => {
     expect(inside.stdout).toBe("unknown\n")
   })
 
-  it.runIf(canUnshare)("and inside a namespace whose /proc shows the outer one, a number of ours that is taken proves nothing", async () => {
+  it.runIf(canUnshare)("and inside a namespace whose /proc shows the outer one, a number of ours that is taken proves nothing", async () => { // unshare: Linux and root
     // Process 1 of the new namespace exists there; the mounted /proc shows the machine's first process under that number.
     const inside = spawnSync("unshare", ["--pid", "--fork", process.execPath, ...arguments_, "first"], { encoding: "utf8" })
     expect(inside.stdout).toBe("unknown\n")

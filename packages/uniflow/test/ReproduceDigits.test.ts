@@ -10,7 +10,7 @@ import { bin } from "./project.ts"
 const root = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "")
 
 // Skipped where the repository was unpacked without its history: there is no tree that could be dirty.
-it.skipIf(!existsSync(join(root, ".git")))("the digits example is reproduced from a dirty tree of this very repository, to the byte", { timeout: 180_000 }, async () => {
+it.skipIf(!existsSync(join(root, ".git")))("the digits example is reproduced from a dirty tree of this very repository, to the byte", { timeout: 180_000 }, async () => { // a tree without history has no commit to go back to
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), "uniflow-digits-")))
   try {
     const clone = join(scratch, "repository")

@@ -28,7 +28,7 @@ const led = async (fd: 1 | 2, path: string, ...args: ReadonlyArray<string>): Pro
 // A file that takes nothing because its disk is full.
 const full = "/dev/full"
 
-describe.skipIf(!existsSync(full))("output to a full disk", { timeout: 60_000 }, () => {
+describe.skipIf(!existsSync(full))("output to a full disk", { timeout: 60_000 }, () => { // /dev/full: Linux
   it("stops no run; it is told in one line, and is no success", async () => {
     const ended = await led(1, full, "run", "digits", "-p", "learningRate=0.5", "--run-id", "told-nobody")
     expect(ended).toEqual({ code: 1, other: "error: Not everything could be printed: ENOSPC: no space left on device, write\n" })

@@ -1,12 +1,17 @@
 /** Who asks, for the handlers: what of the store exists for them, and how a request is named in errors. */
-import { Filter, InvalidInput, RunId, RunNotFound, type RunRecord, RunStore, type StoreError, Where } from "@uniflow/core"
-import { Context, Effect } from "effect"
+import { Filter, RunId, RunNotFound, type RunRecord, RunStore, type StoreError, Where } from "@uniflow/core"
+import { Context, Data, Effect } from "effect"
 
 export class Visitor extends Context.Service<Visitor, {
   readonly requestId: string
   /** Only runs that match exist. */
   readonly where: Filter.Filter | undefined
 }>()("@uniflow/dashboard/Visitor") {}
+
+/** What was given for a run id is none. */
+export class InvalidRunId extends Data.TaggedError("InvalidRunId")<{}> {
+  override readonly message = "A run id has up to 128 letters, digits, _ and -."
+}
 
 /** A principal's filter, parsed. */
 export const filterOf = (where: string | Where.Where | Filter.Filter | undefined): Filter.Filter | undefined =>
@@ -21,8 +26,8 @@ const isRun = (id: string): Filter.Filter => ({ _tag: "Compare", field: { _tag: 
 export const runOf = Effect.fnUntraced(function*(
   id: string,
   where: Filter.Filter | undefined
-): Effect.fn.Return<RunRecord, RunNotFound | InvalidInput | StoreError, RunStore> {
-  yield* Effect.mapError(RunId.check(id), () => new InvalidInput({ what: "The run id", issue: "is none: up to 128 letters, digits, _ and -." }))
+): Effect.fn.Return<RunRecord, RunNotFound | InvalidRunId | StoreError, RunStore> {
+  yield* Effect.mapError(RunId.check(id), () => new InvalidRunId())
   const store = yield* RunStore
   const run = where === undefined
     ? yield* store.run(id)

@@ -1,33 +1,25 @@
 /** Bytes of artifacts, as files to be saved: never as something that a browser would run. */
 import type { Filter } from "@uniflow/core"
+import { decodeOnce } from "./decodeOnce.ts"
 import type { PageUniflow } from "./handlers.ts"
+import { problemResponse } from "./problem.ts"
 import { runOf } from "./Visitor.ts"
-
-const problem = (status: number, code: string, message: string, requestId: string): Response =>
-  Response.json({ error: { code, message, requestId } }, { status })
-
-const once = (text: string): string | undefined => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
-}
 
 /** Types that a browser shows as nothing but a picture or text. */
 const harmless = /^(?:image\/(?:png|jpeg|gif|webp|avif)|text\/(?:plain|csv)|application\/(?:json|cbor|octet-stream))(?:;|$)/
 
 /** `api/artifacts/<runId>?name=<artifact>` */
 export const download = async (uniflow: PageUniflow, request: Request, rest: string, where: Filter.Filter | undefined, requestId: string): Promise<Response> => {
-  const id = once(rest.split("/").slice(2).join("/"))
+  const problem = (status: number, code: string, message: string): Response => problemResponse({ status, code, message }, requestId)
+  const id = decodeOnce(rest.split("/").slice(2).join("/"))
   const name = new URL(request.url).searchParams.get("name")
-  if (id === undefined || name === null || name === "") return problem(400, "invalid_request", "Ask for api/artifacts/<runId>?name=<artifact>.", requestId)
-  if (request.method !== "GET" && request.method !== "HEAD") return problem(405, "method", "Artifacts are read by GET.", requestId)
+  if (id === undefined || name === null || name === "") return problem(400, "invalid_request", "Ask for api/artifacts/<runId>?name=<artifact>.")
+  if (request.method !== "GET" && request.method !== "HEAD") return problem(405, "method", "Artifacts are read by GET.")
   try {
     await uniflow.runPromise(runOf(id, where))
     const view = await uniflow.runs.get(id)
     const artifact = view.artifacts.find((one) => one.name === name)
-    if (artifact === undefined) return problem(404, "not_found", "The run has no artifact of this name.", requestId)
+    if (artifact === undefined) return problem(404, "not_found", "The run has no artifact of this name.")
     const bytes = await uniflow.runs.artifact(id, name)
     const fileName = (name.split(/[/\\]/).at(-1) ?? "").replace(/[^\w.-]+/g, "_").slice(0, 100) || "artifact"
     return new Response(bytes as Uint8Array<ArrayBuffer>, {
@@ -40,9 +32,9 @@ export const download = async (uniflow: PageUniflow, request: Request, rest: str
     })
   } catch (error) {
     const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
-    if (tag === "InvalidInput") return problem(400, "invalid_run_id", "This is no run id.", requestId)
-    if (tag === "RunNotFound") return problem(404, "not_found", "There is no such run.", requestId)
-    if (tag === "CorruptArtifact") return problem(404, "damaged", "The bytes of this artifact are missing or damaged.", requestId)
+    if (tag === "InvalidRunId") return problem(400, "invalid_run_id", "This is no run id.")
+    if (tag === "RunNotFound") return problem(404, "not_found", "There is no such run.")
+    if (tag === "CorruptArtifact") return problem(404, "damaged", "The bytes of this artifact are missing or damaged.")
     throw error
   }
 }

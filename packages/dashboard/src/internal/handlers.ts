@@ -21,8 +21,9 @@ const problemOf = (error: unknown, requestId: string): Problem | undefined => {
   const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
   const message = error instanceof Error ? error.message : ""
   const problem = (code: Problem["error"]["code"], text = message): Problem => ({ error: { code, message: text, requestId } })
+  if (tag === "InvalidRunId") return problem("invalid_run_id")
   if (tag === "InvalidFilter") return problem("invalid_filter")
-  if (tag === "InvalidInput") return problem((error as InvalidInput).what === "The run id" ? "invalid_run_id" : "invalid_request")
+  if (tag === "InvalidInput") return problem("invalid_request")
   if (tag === "RunNotFound") return problem("not_found", "There is no such run.")
   // The message of a store names folders and hosts.
   if (tag === "StoreError") return problem("store_unavailable", `The store cannot be used at the moment (${(error as StoreError).reason}).`)

@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import process from "node:process"
 import { baselineOf, baselineText, escapeControls, formatCount, pinBaseline, pinnedBaseline, unpinBaseline } from "@uniflow/compare"
-import { Filter, FindRuns, snapshot } from "@uniflow/core"
+import { Filter, snapshot } from "@uniflow/core"
 import { Effect } from "effect"
 import type { AnyUniflow, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
@@ -21,15 +21,8 @@ export interface BaselineWriteInput {
 /** More repeats than this are no baseline that one would commit. */
 const MOST_RUNS = 1000
 
-const found = async (uniflow: AnyUniflow, { experiment, pipeline, where }: BaselineWriteInput): Promise<ReadonlyArray<string>> => {
-  const next = await uniflow.runPromise(FindRuns.pages({ experiment, pipeline, where, status: ["completed"], orderBy: "run.created", limit: MOST_RUNS + 1 }))
-  const ids: Array<string> = []
-  while (true) {
-    const page = await uniflow.runPromise(next)
-    if (page.length === 0) return ids
-    ids.push(...page.map(({ run }) => run.id))
-  }
-}
+const found = async (uniflow: AnyUniflow, { experiment, pipeline, where }: BaselineWriteInput): Promise<ReadonlyArray<string>> =>
+  (await uniflow.runs.find({ experiment, pipeline, where, status: ["completed"], orderBy: "run.created", limit: MOST_RUNS + 1 }).toArray()).map(({ id }) => id)
 
 /** Beside the file, then in its place: whoever reads it sees the old or the new one. */
 const replaceFile = async (path: string, text: string): Promise<void> => {

@@ -14,7 +14,7 @@ import {
   pinnedBaseline,
   type RegressionCheck
 } from "@uniflow/compare"
-import { Filter, FindRuns } from "@uniflow/core"
+import { Filter } from "@uniflow/core"
 import type { AnyUniflow, Context, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { NotFound, UsageError } from "../Failure.ts"
@@ -58,18 +58,12 @@ const checkInput = (input: CompareInput): void => {
 }
 
 /** Ids of the runs that are asked for: given, or found, oldest first. */
-const idsOf = async (uniflow: AnyUniflow, { experiment, pipeline, runIds, where }: CompareInput, status?: "completed"): Promise<ReadonlyArray<string>> => {
+const idsOf = async (uniflow: AnyUniflow, { experiment, pipeline, runIds, where }: CompareInput): Promise<ReadonlyArray<string>> => {
   if (runIds.length > 0) {
     for (const id of runIds) await recordOf(uniflow, id)
     return [...new Set(runIds)]
   }
-  const next = await uniflow.runPromise(FindRuns.pages({ experiment, pipeline, where, status: status === undefined ? undefined : [status], orderBy: "run.created", limit: 1000 }))
-  const ids: Array<string> = []
-  while (true) {
-    const page = await uniflow.runPromise(next)
-    if (page.length === 0) break
-    ids.push(...page.map(({ run }) => run.id))
-  }
+  const ids = (await uniflow.runs.find({ experiment, pipeline, where, orderBy: "run.created", limit: 1000 }).toArray()).map(({ id }) => id)
   if (ids.length === 0) throw new NotFound("No run is like that.")
   return ids
 }

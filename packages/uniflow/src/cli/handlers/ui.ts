@@ -31,7 +31,9 @@ const withToken = (token: string): Authorize => (request) => {
   const given = url.searchParams.get("token")
   if (given !== null && same(given, token)) {
     url.searchParams.delete("token")
-    return new Response(null, { status: 303, headers: { location: `${url.pathname}${url.search}`, "set-cookie": `${COOKIE}=${token}; HttpOnly; SameSite=Strict; Path=/` } })
+    // Two slashes at the beginning would lead to another host.
+    const location = `${url.pathname.replace(/^\/+/, "/")}${url.search}`
+    return new Response(null, { status: 303, headers: { location, "set-cookie": `${COOKIE}=${token}; HttpOnly; SameSite=Strict; Path=/` } })
   }
   const cookie = (request.headers.get("cookie") ?? "").split(";").map((one) => one.trim()).find((one) => one.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1)
   const bearer = request.headers.get("authorization")?.replace(/^Bearer /i, "")
