@@ -1,17 +1,13 @@
 /**
  * The page of a run and the comparison, by `uniflow ui` and a real browser: what a person does there, done by clicking and typing.
  */
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { Metrics, Pipeline, Schema, Step, Uniflow } from "uniflow"
 import { afterAll, beforeAll, expect, it } from "vitest"
-
-const app = fileURLToPath(new URL("..", import.meta.url))
+import { startUi } from "./startUi.ts"
 
 const read = Step.make("read", { version: "1", run: ({ log }) => {
   log("read three")
@@ -36,8 +32,7 @@ const folder = mkdtempSync(join(tmpdir(), "uniflow-pages-"))
 const directory = join(folder, ".uniflow")
 const problems: Array<string> = []
 let browser: Browser
-let server: ChildProcess
-let origin = ""
+let server: Awaited<ReturnType<typeof startUi>>
 
 beforeAll(async () => {
   const uniflow = await Uniflow.open({ directory })
@@ -45,28 +40,12 @@ beforeAll(async () => {
   await uniflow.run(line, { runId: "fast", params: { rate: 0.2, fail: false } })
   await uniflow.run(line, { runId: "broken", params: { rate: 0.2, fail: true } }).catch(() => {})
   await uniflow.close()
-  server = spawn(process.execPath, [join(app, "node_modules/uniflow/dist/bin.js"), "--directory", directory, "ui", "--no-open", "--port", "0"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
-  let output = ""
-  await new Promise<void>((resolve, reject) => {
-    for (const stream of [server.stdout, server.stderr]) {
-      stream?.on("data", (text: Buffer) => {
-        output += text.toString()
-        const found = /http:\/\/\S+?:\d+/.exec(output)
-        if (found === null) return
-        origin = found[0]
-        resolve()
-      })
-    }
-    server.once("close", () => reject(new Error(`uniflow ui ended: ${output}`)))
-  })
+  server = await startUi(directory)
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] })
 })
 afterAll(async () => {
   await browser?.close()
-  if (server !== undefined && server.exitCode === null) {
-    server.kill("SIGKILL")
-    await once(server, "close")
-  }
+  await server?.stop()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -75,7 +54,7 @@ const open = async (path: string): Promise<Page> => {
   page.setDefaultTimeout(15_000)
   page.on("pageerror", (error) => problems.push(error.message))
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()))
-  await page.goto(`${origin}/${path}`)
+  await page.goto(`${server.origin}/${path}`)
   return page
 }
 

@@ -1,17 +1,13 @@
 /**
  * The list of experiments and the workspace of runs, by `uniflow ui` and a real browser: what a person does there, done by clicking and typing.
  */
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core"
 import { Metrics, Pipeline, Schema, Step, Uniflow } from "uniflow"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest"
-
-const app = fileURLToPath(new URL("..", import.meta.url))
+import { startUi } from "./startUi.ts"
 
 const fit = Step.make("fit", {
   version: "1",
@@ -34,35 +30,18 @@ let uniflow: Awaited<ReturnType<typeof Uniflow.open>>
 let browser: Browser
 let context: BrowserContext
 let page: Page
-let server: ChildProcess
-let origin = ""
+let server: Awaited<ReturnType<typeof startUi>>
 
 beforeAll(async () => {
   uniflow = await Uniflow.open({ directory })
   for (let n = 0; n < 150; n++) await uniflow.run(line, { runId: `run_${String(n).padStart(3, "0")}`, params: { rate: (1 + n % 5) / 10, kind: n % 2 === 0 ? "even" : "odd" } })
   await uniflow.run(line, { runId: "broken", params: { rate: 0.2, kind: "even", fail: true } }).catch(() => {})
-  server = spawn(process.execPath, [join(app, "node_modules/uniflow/dist/bin.js"), "--directory", directory, "ui", "--no-open", "--port", "0"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
-  let output = ""
-  await new Promise<void>((resolve, reject) => {
-    for (const stream of [server.stdout, server.stderr]) {
-      stream?.on("data", (text: Buffer) => {
-        output += text.toString()
-        const found = /http:\/\/\S+?:\d+/.exec(output)
-        if (found === null) return
-        origin = found[0]
-        resolve()
-      })
-    }
-    server.once("close", () => reject(new Error(`uniflow ui ended: ${output}`)))
-  })
+  server = await startUi(directory)
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] })
 })
 afterAll(async () => {
   await browser?.close()
-  if (server !== undefined && server.exitCode === null) {
-    server.kill("SIGKILL")
-    await once(server, "close")
-  }
+  await server?.stop()
   await uniflow?.close()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -81,7 +60,7 @@ afterEach(async () => {
 })
 
 const openRuns = async (search = ""): Promise<void> => {
-  await page.goto(`${origin}/runs?experiment=line${search}`)
+  await page.goto(`${server.origin}/runs?experiment=line${search}`)
   await page.locator("[data-run='0']").waitFor()
 }
 /** The run in a row of the table. */
@@ -89,7 +68,7 @@ const inRow = (row: number): Promise<string | null> => page.locator(`[data-run='
 const untilRow = (row: number, id: string): Promise<void> => page.locator(`[data-run='${row}'][title='${id}']`).waitFor()
 
 it("the first page tells of each experiment its best run, what failed and why", async () => {
-  await page.goto(origin)
+  await page.goto(server.origin)
   const row = page.getByRole("list", { name: "Experiments" }).getByRole("listitem")
   await row.getByText("fit: The matrix is singular", { exact: true }).waitFor()
   await row.getByText("151 runs").waitFor()
@@ -201,7 +180,7 @@ it("notes and tags are changed where they stand, and a baseline is pinned", asyn
 
 it("a run that is under way is asked to stop, and its row tells that it did", async () => {
   const ended = uniflow.run(endless, { runId: "waiting" }).then(() => "completed", () => "stopped")
-  await page.goto(`${origin}/runs?experiment=endless`)
+  await page.goto(`${server.origin}/runs?experiment=endless`)
   await page.getByRole("cell", { name: "running" }).waitFor()
   await page.getByRole("checkbox", { name: "Select waiting" }).click()
   await page.getByRole("button", { name: "Cancel" }).click()
@@ -229,10 +208,10 @@ it("columns are chosen, moved and resized, and stay so for the experiment; new r
 })
 
 it("groups of runs have their means, least and most, and a view is exported for spreadsheets", async () => {
-  await page.goto(`${origin}/runs?experiment=line&group=params.kind`)
+  await page.goto(`${server.origin}/runs?experiment=line&group=params.kind`)
   const row = page.getByRole("row", { name: /^even/ })
   await row.getByText("0.5 … 0.9").waitFor()
-  await page.goto(`${origin}/runs?experiment=line&where=${encodeURIComponent("params.kind = \"odd\"")}&columns=params.rate,metrics.accuracy`)
+  await page.goto(`${server.origin}/runs?experiment=line&where=${encodeURIComponent("params.kind = \"odd\"")}&columns=params.rate,metrics.accuracy`)
   await untilRow(0, "run_149")
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()])
   const lines = readFileSync(await file.path(), "utf8").trimEnd().split("\r\n")
