@@ -2,7 +2,7 @@
 // `node scripts/ci.mjs types lint` runs only the named ones (`test` names the tests).
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 // One line per check: its name, and the script of package.json that does it.
@@ -35,6 +35,8 @@ const wanted = (name) => only.length === 0 || only.includes(name)
 let passed = 0
 let failed = 0
 const summary = []
+/** Failed tests, each with the beginning of its error: told once more at the end, where a log that was cut still has them. */
+const told = []
 
 const execute = (name, program, args) => {
   console.log(`\n=== ${name}`)
@@ -60,6 +62,14 @@ if (wanted("test")) {
   ).length
   const broken = counts.numFailedTests + brokenFiles
   const failures = ok ? broken : Math.max(1, broken)
+  for (const file of counts.testResults.filter((file) => file.status === "failed")) {
+    const tests = file.assertionResults.filter((test) => test.status === "failed")
+    for (const { title, message } of tests.length === 0
+      ? [{ title: "did not load", message: file.message }]
+      : tests.map((test) => ({ title: test.fullName, message: test.failureMessages.join("\n") }))) {
+      told.push(`${relative(root, file.name)}: ${title}\n${(message ?? "").split("\n").slice(0, 12).map((line) => `    ${line}`).join("\n")}`)
+    }
+  }
   passed += counts.numPassedTests
   failed += failures
   const skipped = (counts.numPendingTests ?? 0) + (counts.numTodoTests ?? 0)
@@ -74,6 +84,7 @@ for (const [name, script] of Object.entries(checks)) {
   summary.push(`${ok ? "ok    " : "FAILED"} ${name} (${seconds} s)`)
 }
 
+if (told.length > 0) console.log(`\nFailed tests:\n\n${told.join("\n\n")}`)
 console.log(`\n${summary.join("\n")}\n`)
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 && passed > 0 ? 0 : 1)
