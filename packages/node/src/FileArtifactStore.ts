@@ -9,7 +9,7 @@
  * refreshed it meanwhile; readers find it there too, and what a killed remover left there is put back.
  * Many processes may use one folder at once. At most 8 values are written or loaded at a time in one process.
  */
-import type { Stats } from "node:fs"
+import type { BigIntStats, Stats } from "node:fs"
 import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import {
@@ -52,6 +52,12 @@ const hashedFirstBytes = pieceBytes
 
 const limit = Semaphore.makeUnsafe(8)
 
+/** Objects that a store remembers as whole and durable. */
+const REMEMBERED = 256
+
+const isSame = (one: BigIntStats, other: BigIntStats): boolean =>
+  one.ino === other.ino && one.dev === other.dev && one.size === other.size && one.ctimeNs === other.ctimeNs
+
 const hashOf = (bytes: Encoded): string => {
   const hash = hasher.make()
   for (const segment of bytes.segments) hash.update(segment)
@@ -81,6 +87,17 @@ export const make = Effect.fnUntraced(function*(options: FileArtifactStoreOption
   const durableFolders = new Set<string>()
   // Folders that failed to become durable once: the system may call the next fsync a success without writing anything.
   const suspectFolders = new Set<string>()
+
+  /** Objects that this store read or wrote as whole, with their folders durable, as they stood then. */
+  const known = new Map<string, BigIntStats>()
+  const remember = (digest: string, stats: BigIntStats): void => {
+    known.delete(digest)
+    known.set(digest, stats)
+    for (const oldest of known.keys()) {
+      if (known.size <= REMEMBERED) return
+      known.delete(oldest)
+    }
+  }
 
   /** The fault points of this call: those the store was made with, and those of whoever calls. */
   const faults = Effect.map(FaultPoints, (faultsThere) => (point: string) => {
@@ -143,22 +160,30 @@ export const make = Effect.fnUntraced(function*(options: FileArtifactStoreOption
     const touch = withFile(path, "r", (file) =>
       Effect.gen(function*() {
         const before = yield* operate(() => file.stat({ bigint: true }))
-        if (before.size !== BigInt(sizeBytes) || !before.isFile()) return false
-        const hash = hasher.make()
-        yield* Effect.tryPromise({ try: (signal) => eachPiece(file, (piece) => hash.update(piece), signal), catch: asFileError })
-        if (hash.digest() !== digest) return false
+        if (before.size !== BigInt(sizeBytes) || !before.isFile()) return undefined
+        const seen = known.get(digest)
+        // Whatever is done to a file changes its ctime.
+        const untouched = seen !== undefined && isSame(seen, before)
+        if (!untouched) {
+          const hash = hasher.make()
+          yield* Effect.tryPromise({ try: (signal) => eachPiece(file, (piece) => hash.update(piece), signal), catch: asFileError })
+          if (hash.digest() !== digest) return undefined
+        }
         const now = new Date(yield* Clock.currentTimeMillis)
         yield* step("refresh", operate(() => file.utimes(now, now)))
         // A remover that took it away before the new time was there does not bring it back.
         const after = yield* operate(() => stat(path, { bigint: true }))
-        return after.ino === before.ino && after.dev === before.dev
+        return after.ino === before.ino && after.dev === before.dev ? { after, untouched } : undefined
       }))
-    // What cannot be looked at does not answer, and is written anew.
-    return Effect.orElseSucceed(touch, () => false).pipe(
-      Effect.map((whole) => whole && !suspectFolders.has(folder)),
+    return Effect.gen(function*() {
+      // What cannot be looked at does not answer, and is written anew.
+      const whole = yield* Effect.orElseSucceed(touch, () => undefined)
+      if (whole === undefined || suspectFolders.has(folder)) return false
       // Whoever wrote it may not have come to this yet.
-      Effect.tap((whole) => whole ? Effect.andThen(ensureObjectFolder(folder), syncObjectFolder(folder)) : Effect.void)
-    )
+      if (!whole.untouched) yield* Effect.andThen(ensureObjectFolder(folder), syncObjectFolder(folder))
+      remember(digest, whole.after)
+      return true
+    })
   }
 
   const openUnnamed = (hash: IncrementalHash | undefined): Effect.Effect<Unnamed, StoreError> =>

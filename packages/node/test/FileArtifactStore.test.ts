@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process"
 import {
-  appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync
+  appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -64,6 +64,29 @@ describe("what was put is there", () => {
     expect(Buffer.concat(await run(Stream.runCollect(store.stream(digestOf(2))))).equals(bytesOf(2))).toBe(true)
     expect(Buffer.from(await run(store.get(digestOf(2)))).equals(bytesOf(2))).toBe(true)
     expect(await run(store.size(digestOf(2)))).toBe(bytesOf(2).length)
+  })
+
+  it("and made durable once: what is put again is refreshed, and looked at anew when somebody has touched it", async () => {
+    const seen: Array<string> = []
+    const watched = <A, E>(effect: Effect.Effect<A, E>) => run(Effect.provideService(effect, FaultPoints, { at: (point) => void seen.push(point) }))
+    const store = await open()
+    const syncs = async (): Promise<number> => {
+      seen.length = 0
+      await watched(store.put(sourceOf(1)))
+      return seen.filter((point) => point === "artifact.fsync-folder:before").length
+    }
+    const long = new Date("2020-01-01")
+    expect(await syncs()).toBe(1)
+    // Read once after it was written, and not again.
+    expect(await syncs()).toBe(1)
+    expect(await syncs()).toBe(0)
+    expect(seen).toContain("artifact.refresh:after")
+    utimesSync(pathOf(digestOf(1)), long, long)
+    expect(await syncs()).toBe(1)
+    expect(statSync(pathOf(digestOf(1))).mtimeMs).toBeGreaterThan(long.getTime())
+    rmSync(pathOf(digestOf(1)))
+    expect(await syncs()).toBe(1)
+    expect(readFileSync(pathOf(digestOf(1))).equals(bytesOf(1))).toBe(true)
   })
 
   it("in many small pieces and as nothing at all", async () => {
