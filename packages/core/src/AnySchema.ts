@@ -4,7 +4,7 @@
  * Where values come from outside they are decoded by it; where they are saved, an Effect Schema also encodes them, so
  * that class instances come back as such. A Standard Schema only validates: what it accepts is saved as it is.
  */
-import { Effect, Hash, Schema } from "effect"
+import { Effect, Hash, Redacted, Schema } from "effect"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 
 type EffectSchema = Schema.Codec<unknown, unknown, never, never>
@@ -52,6 +52,28 @@ export type Outputs<F extends Fields> = Simplify<
   & { readonly [K in OptionalOutputKeys<F>]?: Output<F[K]> }
 >
 
+/** What is done with schemas and secrets, by the copy of Effect that is imported here. */
+const means = {
+  decode: Schema.decodeUnknownEffect,
+  decodeNow: Schema.decodeUnknownSync,
+  encode: Schema.encodeUnknownEffect,
+  toJson: Schema.toCodecJson,
+  Struct: Schema.Struct,
+  reveal: Redacted.value
+}
+
+const registry = Symbol.for("@uniflow/core/AnySchema")
+
+// Bundlers give the routes and the actions of an application each a copy of this module and of Effect, whose instance of `Uniflow` they share. One copy's
+// schemas mean nothing to another's parsers.
+const makers = ((globalThis as { [registry]?: WeakMap<object, typeof means> })[registry] ??= new WeakMap<object, typeof means>())
+
+/** Remembers that a schema belongs to the copy of Effect that is imported here: said by whoever declares something with it. */
+export const adopt = (schema: AnySchema): unknown => makers.set(schema, means)
+
+/** What is done with a schema, by the copy of Effect that it belongs to. */
+export const meansOf = (schema: AnySchema): typeof means => makers.get(schema) ?? means
+
 /** Whether a schema is one of Effect's. */
 export const isEffectSchema = (schema: AnySchema): schema is EffectSchema => Schema.isSchema(schema)
 
@@ -71,12 +93,12 @@ const validate = (schema: StandardSchemaV1<unknown, unknown>, value: unknown): E
 /** Decodes a value from outside, or says in a sentence what is wrong with it. */
 export const decode = (schema: AnySchema, value: unknown): Effect.Effect<unknown, string> =>
   isEffectSchema(schema)
-    ? Schema.decodeUnknownEffect(schema)(value).pipe(Effect.mapError((error) => error.message))
+    ? meansOf(schema).decode(schema)(value).pipe(Effect.mapError((error) => error.message))
     : validate(schema, value)
 
 /** The same at once. Throws a sentence as an `Error` when the value does not fit, or when the schema has to wait. */
 export const decodeNow = (schema: AnySchema, value: unknown): unknown => {
-  if (isEffectSchema(schema)) return Schema.decodeUnknownSync(schema)(value)
+  if (isEffectSchema(schema)) return meansOf(schema).decodeNow(schema)(value)
   const result = schema["~standard"].validate(value)
   if (result instanceof Promise) throw new Error("its schema is asynchronous")
   if (result.issues !== undefined) throw new Error(result.issues.map((issue) => issue.message).join("; "))
@@ -86,7 +108,7 @@ export const decodeNow = (schema: AnySchema, value: unknown): unknown => {
 /** What is saved for a value of the schema's type. */
 export const encode = (schema: AnySchema, value: unknown): Effect.Effect<unknown, string> =>
   isEffectSchema(schema)
-    ? Schema.encodeUnknownEffect(schema)(value).pipe(Effect.mapError((error) => error.message))
+    ? meansOf(schema).encode(schema)(value).pipe(Effect.mapError((error) => error.message))
     : validate(schema, value).pipe(Effect.as(value))
 
 const identities = new WeakMap<object, string>()

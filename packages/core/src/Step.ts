@@ -8,7 +8,7 @@
  * Output, params, error and requirements are inferred, and carried on to whatever uses the step.
  */
 import { Duration, Effect, Option, Schema } from "effect"
-import type { AnySchema, Fields, Inputs, Output, Outputs } from "./AnySchema.ts"
+import { adopt, type AnySchema, type Fields, type Inputs, type Output, type Outputs } from "./AnySchema.ts"
 import { isReadable } from "./CodeVersion.ts"
 import type { CurrentRun } from "./CurrentRun.ts"
 import type { PipelineCheckpoint } from "./PipelineCheckpoint.ts"
@@ -357,6 +357,7 @@ const build = <S>(name: string, given: Given): S => {
     console: given.console ?? false,
     definedAt: callSite()
   }
+  for (const schema of [...Object.values(definition.params), ...Object.values(definition.checkpoints), definition.output]) if (schema !== undefined) adopt(schema)
   // The types live in the type parameters alone; nothing of them exists at run time.
   return { [TypeId]: TypeId, name, definition } as S
 }

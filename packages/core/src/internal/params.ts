@@ -1,4 +1,4 @@
-import { Effect, Redacted, Result, Schema } from "effect"
+import { Effect, Redacted, Result, type Schema } from "effect"
 import * as AnySchema from "../AnySchema.ts"
 import type { HasherService } from "../Hasher.ts"
 import * as JsonCodec from "../JsonCodec.ts"
@@ -26,16 +26,17 @@ const holdsSecret = (value: unknown, seen = new Set<unknown>()): boolean => {
   return inside.some((one) => holdsSecret(one, seen))
 }
 
-const secretText = (value: Redacted.Redacted<unknown>): string => {
-  const inner = Redacted.value(value)
+const secretText = (schema: AnySchema.AnySchema, value: Redacted.Redacted<unknown>): string => {
+  const inner = AnySchema.meansOf(schema).reveal(value)
   return typeof inner === "string" ? inner : canonicalJson(inner)
 }
 
 const record = (schema: AnySchema.AnySchema, value: unknown, secret: (text: string) => string): Effect.Effect<Schema.Json, string> => {
-  if (Redacted.isRedacted(value)) return Effect.succeed({ $redacted: secret(secretText(value)) })
+  if (Redacted.isRedacted(value)) return Effect.succeed({ $redacted: secret(secretText(schema, value)) })
   if (holdsSecret(value)) return Effect.fail("holds a secret inside, which would be recorded with it; make the secret a param of its own")
+  const { encode, toJson } = AnySchema.meansOf(schema)
   const json = AnySchema.isEffectSchema(schema)
-    ? Schema.encodeUnknownEffect(Schema.toCodecJson(schema))(value).pipe(Effect.mapError((error) => error.message))
+    ? encode(toJson(schema))(value).pipe(Effect.mapError((error) => error.message))
     : Effect.succeed(value)
   return Effect.flatMap(json, (plain) => {
     const checked = JsonCodec.codec.encode(plain)
@@ -72,7 +73,7 @@ export const decode = Effect.fnUntraced(function*(
     }
     if (value.success === undefined) continue
     values[name] = value.success
-    if (Redacted.isRedacted(value.success)) secrets.push(secretText(value.success))
+    if (Redacted.isRedacted(value.success)) secrets.push(secretText(schema, value.success))
     const json = yield* Effect.result(record(schema, value.success, (text) => hasher.keyed(secretKey, text)))
     if (Result.isFailure(json)) issues.push(`param "${name}" ${json.failure}`)
     else Object.defineProperty(recorded, name, { value: json.success, enumerable: true })
@@ -85,7 +86,8 @@ export const decode = Effect.fnUntraced(function*(
 const decodeOne = (schema: AnySchema.AnySchema, given: { readonly [name: string]: unknown }, name: string): Effect.Effect<unknown, string> => {
   if (!AnySchema.isEffectSchema(schema)) return AnySchema.decode(schema, given[name])
   const input = Object.hasOwn(given, name) && given[name] !== undefined ? { value: given[name] } : {}
-  return Schema.decodeUnknownEffect(Schema.Struct({ value: schema }))(input).pipe(
+  const { decode, Struct } = AnySchema.meansOf(schema)
+  return decode(Struct({ value: schema }))(input).pipe(
     Effect.map(({ value }) => value),
     Effect.mapError((error) => error.message.replace(/\s*at \["value"\]/, ""))
   )
@@ -113,9 +115,9 @@ export const fromRecord = Effect.fnUntraced(function*(
       params[name] = json
       continue
     }
-    const codec = Schema.toCodecJson(schema)
-    const value = yield* Schema.decodeUnknownEffect(codec)(json).pipe(
-      Effect.flatMap((decoded) => Schema.encodeUnknownEffect(schema)(decoded)),
+    const { decode, encode, toJson } = AnySchema.meansOf(schema)
+    const value = yield* decode(toJson(schema))(json).pipe(
+      Effect.flatMap((decoded) => encode(schema)(decoded)),
       Effect.mapError((error) => new InvalidInput({ what: `Param "${name}" of run "${runId}"`, issue: `its recorded value no longer fits its schema: ${error.message}` }))
     )
     params[name] = value
