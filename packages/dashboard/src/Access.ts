@@ -4,7 +4,8 @@
  * Without `authorize` the page answers on loopback hosts outside of production alone. Where `authorize` throws, rejects, returns nothing or does not answer in time,
  * the answer is no. A principal may carry a filter: it sees the runs that match, and no other, wherever they are asked for.
  */
-import type { Filter, Where } from "@uniflow/core"
+import { Filter, Where } from "@uniflow/core"
+import type { Problem } from "./internal/problem.ts"
 
 /** What a request is about to do. */
 export type Action = "page" | "read" | "annotate" | "cancel"
@@ -12,8 +13,11 @@ export type Action = "page" | "read" | "annotate" | "cancel"
 export interface Principal {
   /** A name, for audits. */
   readonly name?: string | undefined
-  /** Only runs that this filter matches exist for the principal: as text, an object, or parsed. */
-  readonly where?: string | Where.Where | Filter.Filter | undefined
+  /**
+   * Only runs that this filter matches exist for the principal: as text, an object, or parsed. A principal without it sees all runs; one whose `where` is
+   * undefined, holds undefined anywhere, or is no filter, sees nothing and is refused: something was forgotten there.
+   */
+  readonly where?: string | Where.Where | Filter.Filter
 }
 
 /**
@@ -34,11 +38,10 @@ export interface AccessOptions {
   readonly authorizeTimeoutMs?: number | undefined
 }
 
-/** A refusal: status, code and message. */
-export interface Refusal {
-  readonly status: 401 | 403 | 405 | 413 | 415
-  readonly code: string
-  readonly message: string
+/** Who was let in, and what exists for it. */
+export interface Known {
+  readonly principal: Principal
+  readonly where: Filter.Filter | undefined
 }
 
 declare const process: { readonly env?: Readonly<Record<string, string | undefined>> } | undefined
@@ -55,7 +58,7 @@ const isMutation = (method: string): boolean => method !== "GET" && method !== "
 const hostOf = (request: Request): string => request.headers.get("host") ?? new URL(request.url).host
 
 /** What a request is refused for before anybody is asked: its host, where it comes from, how its body is sent. */
-export const refuse = (request: Request, isPage: boolean, options: AccessOptions): Refusal | undefined => {
+export const refuse = (request: Request, isPage: boolean, options: AccessOptions): Problem | undefined => {
   const { authorize, dangerouslyAllowUnauthenticated = false, hosts } = options
   const host = hostOf(request)
   const known = hosts === undefined ? authorize !== undefined || dangerouslyAllowUnauthenticated || loopback.test(host) : hosts.some((one) => one.toLowerCase() === host.toLowerCase())
@@ -81,20 +84,36 @@ export const refuse = (request: Request, isPage: boolean, options: AccessOptions
   return undefined
 }
 
-/** Asks who it is. */
-export const principalOf = async (request: Request, about: Parameters<Authorize>[1], options: AccessOptions): Promise<Principal | Response | Refusal> => {
+/** Whether anything in it is undefined, however deep. */
+const lacks = (value: unknown): boolean => value === undefined || typeof value === "object" && value !== null && Object.values(value).some(lacks)
+
+const filterOf = (where: NonNullable<Principal["where"]>): Filter.Filter =>
+  typeof where === "string" ? Filter.parse(where) : "_tag" in where ? where as Filter.Filter : Where.toFilter(where)
+
+const knownOf = (answer: unknown): Known | undefined => {
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return undefined
+  const principal = answer as Principal
+  if (!("where" in principal)) return { principal, where: undefined }
+  if (principal.where === undefined || lacks(principal.where)) throw new Error("authorize gave a principal whose where is not whole: nothing is shown to it.")
+  return { principal, where: filterOf(principal.where) }
+}
+
+/** Asks who it is. Whatever goes wrong there is a no, and is told in the log. */
+export const principalOf = async (request: Request, about: Parameters<Authorize>[1], options: AccessOptions): Promise<Known | Response | Problem> => {
   const { authorize, authorizeTimeoutMs = 10_000 } = options
-  if (authorize === undefined) return {}
-  const denied: Refusal = { status: 403, code: "denied", message: "You may not see this." }
+  if (authorize === undefined) return { principal: {}, where: undefined }
+  const denied: Problem = { status: 403, code: "denied", message: "You may not see this." }
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), authorizeTimeoutMs)
   })
   try {
     const answer: unknown = await Promise.race([authorize(request, about), late])
-    if (answer instanceof Response) return answer
-    return typeof answer === "object" && answer !== null ? answer : denied
-  } catch {
+    // A copy: the same Response may be given to everybody.
+    if (answer instanceof Response) return answer.clone()
+    return knownOf(answer) ?? denied
+  } catch (error) {
+    console.error("uniflow: authorize failed:", error)
     return denied
   } finally {
     clearTimeout(timer)

@@ -5,14 +5,15 @@
  */
 import { Context, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
-import { type AccessOptions, type Action, principalOf, type Principal, refuse } from "./Access.ts"
+import { type AccessOptions, type Known, principalOf, type Principal, refuse } from "./Access.ts"
 import { assetResponse, pageResponse } from "./Assets.ts"
-import { decodeOnce } from "./internal/decodeOnce.ts"
+import { actionOf, type Address, addressOf } from "./internal/address.ts"
+import { readBody } from "./internal/body.ts"
 import { events } from "./internal/events.ts"
 import { layer, type PageUniflow } from "./internal/handlers.ts"
 import { download } from "./internal/downloads.ts"
 import { problemResponse } from "./internal/problem.ts"
-import { filterOf, Visitor } from "./internal/Visitor.ts"
+import { InvalidRunId, Visitor } from "./internal/Visitor.ts"
 
 export interface DashboardOptions extends AccessOptions {
   /** Whose runs are shown. It is not closed by `dispose`. */
@@ -23,8 +24,12 @@ export interface DashboardOptions extends AccessOptions {
   readonly compressed?: boolean | undefined
   /** Streams of live changes at the same time. Default 100. */
   readonly maxStreams?: number | undefined
+  /** Those of one session: of a principal by its name, else of what came with the same cookies and Authorization header. Default 8. */
+  readonly maxStreamsPerSession?: number | undefined
   /** How long one stream lasts before its reader has to come again, in milliseconds. Default 5 minutes. */
   readonly maxStreamMs?: number | undefined
+  /** How long the body of a request may take to come, in milliseconds. Default 30 seconds. */
+  readonly maxBodyMs?: number | undefined
 }
 
 export interface MountOptions {
@@ -36,9 +41,6 @@ export interface Dashboard {
   readonly handler: (request: Request, options?: MountOptions) => Promise<Response>
   readonly dispose: () => Promise<void>
 }
-
-/** The largest body that is read. */
-const MOST_BYTES = 1024 * 1024
 
 const policy = (frameAncestors: string): string =>
   [
@@ -60,60 +62,34 @@ export const baseHref = (pathname: string, rest: string): string => {
   return "../".repeat(rest.split("/").length - 1) || "./"
 }
 
-/** What a request is about; `authorize` is told the id that is then looked up, decoded as it will be there. */
-const aboutOf = (method: string, rest: string): { readonly action: Action; readonly runId: string | undefined } => {
-  const parts = rest.split("/")
-  const runId = parts[0] === "api" && (parts[1] === "runs" || parts[1] === "artifacts") && parts[2] !== undefined && parts[2] !== "" ? decodeOnce(parts[2]) : undefined
-  if (method !== "GET" && method !== "HEAD") return { action: parts.at(-1) === "cancel" ? "cancel" : "annotate", runId }
-  return { action: parts[0] === "api" ? "read" : "page", runId }
-}
-
-/** Reads a body up to the limit; undefined where it is longer. */
-const readBody = async (request: Request): Promise<Uint8Array<ArrayBuffer> | undefined> => {
-  if (Number(request.headers.get("content-length") ?? 0) > MOST_BYTES) return undefined
-  const reader = request.body?.getReader()
-  const chunks: Array<Uint8Array> = []
-  let length = 0
-  while (reader !== undefined) {
-    const { done, value } = await reader.read()
-    if (done) break
-    length += value.length
-    if (length > MOST_BYTES) {
-      await reader.cancel()
-      return undefined
-    }
-    chunks.push(value)
-  }
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
-}
+/** Who has what in common with whom, for what each may have open at a time. */
+const sessionOf = ({ headers }: Request, { name }: Principal): string => (name === undefined ? `${headers.get("cookie")}\n${headers.get("authorization")}` : `name ${name}`)
 
 /** Makes the page. */
 export const make = (options: DashboardOptions): Dashboard => {
   const { compressed = true, frameAncestors = "'none'", uniflow } = options
   const api = HttpRouter.toWebHandler(layer(uniflow).pipe(Layer.provide(HttpServer.layerServices)), { disableLogger: true })
-  const live = events(uniflow, { maxStreams: options.maxStreams ?? 100, maxStreamMs: options.maxStreamMs ?? 300_000 })
+  const live = events(uniflow, { maxStreams: options.maxStreams ?? 100, maxStreamsPerSession: options.maxStreamsPerSession ?? 8, maxStreamMs: options.maxStreamMs ?? 300_000 })
 
-  const answer = async (request: Request, rest: string, pathname: string, principal: Principal, requestId: string): Promise<Response> => {
-    const where = filterOf(principal.where)
-    const [first, second] = rest.split("/")
-    if (first !== "api") {
-      if (request.method !== "GET" && request.method !== "HEAD") return problemResponse({ status: 405, code: "method", message: "Pages are read by GET." }, requestId)
-      const files = await (await import("./uiFiles.ts")).load()
-      if (files === undefined) return problemResponse({ status: 404, code: "not_found", message: "The web UI was not built: run the build of @uniflow/dashboard. The API is there; see api/openapi.json." }, requestId)
-      return first === "assets" ? assetResponse(files, rest.slice("assets/".length), request, compressed) ?? problemResponse({ status: 404, code: "not_found", message: "There is no such file." }, requestId) : pageResponse(files, baseHref(pathname, rest))
-    }
-    if (second === "events") return live.stream(request, where) ?? problemResponse({ status: 429, code: "too_many_streams", message: "Too many live views are open; this one asks again by itself." }, requestId)
-    if (second === "artifacts") return download(uniflow, request, rest, where, requestId)
-    const url = new URL(request.url)
+  const file = async (request: Request, { kind, rest }: Address, pathname: string, requestId: string): Promise<Response> => {
+    const files = await (await import("./uiFiles.ts")).load()
+    if (files === undefined) return problemResponse({ status: 404, code: "not_found", message: "The web UI was not built: run the build of @uniflow/dashboard. The API is there; see api/openapi.json." }, requestId)
+    if (kind === "Page") return pageResponse(files, baseHref(pathname, rest))
+    return assetResponse(files, rest.slice("assets/".length), request, compressed) ?? problemResponse({ status: 404, code: "not_found", message: "There is no such file." }, requestId)
+  }
+
+  const answer = async (request: Request, address: Address, pathname: string, { principal, where }: Known, requestId: string): Promise<Response> => {
+    const { kind, methods, rest } = address
     const isRead = request.method === "GET" || request.method === "HEAD"
-    const body = isRead ? undefined : await readBody(request)
-    if (!isRead && body === undefined) return problemResponse({ status: 413, code: "too_large", message: "The body has more than 1 MiB." }, requestId)
+    if (kind === "InvalidRunId") return problemResponse({ status: 400, code: "invalid_run_id", message: new InvalidRunId().message }, requestId)
+    if (kind === "Unknown") return problemResponse({ status: 404, code: "not_found", message: "There is no such endpoint; see api/openapi.json." }, requestId)
+    if (!methods.includes(request.method === "HEAD" ? "GET" : request.method)) return problemResponse({ status: 405, code: "method", message: `This address is not for ${request.method}.` }, requestId)
+    if (kind === "Page" || kind === "Asset") return file(request, address, pathname, requestId)
+    if (kind === "Events") return live.stream(request, where, sessionOf(request, principal)) ?? problemResponse({ status: 429, code: "too_many_streams", message: "Too many live views are open; this one asks again by itself." }, requestId)
+    if (kind === "Artifact") return download(uniflow, request, address, where, requestId)
+    const url = new URL(request.url)
+    const body = isRead ? undefined : await readBody(request, options.maxBodyMs ?? 30_000)
+    if (typeof body === "object") return problemResponse(body, requestId)
     const inner = new Request(`${url.origin}/${rest}${url.search}`, { method: request.method, headers: { "content-type": "application/json" }, ...body === undefined ? {} : { body } })
     const response = await api.handler(inner, Context.make(Visitor, { requestId, where }) as never)
     if (response.status < 400 || (response.headers.get("content-type") ?? "").includes("json") && response.status !== 500) return response
@@ -146,15 +122,17 @@ export const make = (options: DashboardOptions): Dashboard => {
       // Some servers end every address with a slash; pages keep theirs, because their base depends on it.
       const below = underMount(pathname, path)
       const rest = below?.startsWith("api/") === true || below?.startsWith("assets/") === true ? below.replace(/\/+$/, "") : below
-      const isPage = rest !== undefined && !rest.startsWith("api/") && !rest.startsWith("assets/")
-      const refusal = refuse(request, isPage, options)
+      const address = rest === undefined ? undefined : addressOf(rest)
+      const refusal = refuse(request, address?.kind === "Page", options)
       if (refusal !== undefined) return secured(problemResponse(refusal, requestId), requestId)
-      if (rest === undefined) return secured(problemResponse({ status: 404, code: "not_found", message: "There is nothing here." }, requestId), requestId)
-      const principal = await principalOf(request, aboutOf(request.method, rest), options)
-      if (principal instanceof Response) return secured(principal, requestId)
-      if ("status" in principal) return secured(problemResponse(principal, requestId), requestId)
-      const response = secured(await answer(request, rest, pathname, principal, requestId), requestId)
-      return request.method === "HEAD" ? new Response(null, response) : response
+      if (address === undefined) return secured(problemResponse({ status: 404, code: "not_found", message: "There is nothing here." }, requestId), requestId)
+      const known = await principalOf(request, { action: actionOf(request.method, address), runId: address.runId }, options)
+      if (known instanceof Response) return secured(known, requestId)
+      if (!("principal" in known)) return secured(problemResponse(known, requestId), requestId)
+      const response = secured(await answer(request, address, pathname, known, requestId), requestId)
+      if (request.method !== "HEAD") return response
+      await response.body?.cancel()
+      return new Response(null, response)
     } catch (error) {
       console.error(`uniflow ${requestId}:`, error)
       return secured(problemResponse({ status: 500, code: "internal", message: "Something unexpected happened; the server's log tells more." }, requestId), requestId)

@@ -1,6 +1,6 @@
 import { JsonCodec, MemoryArtifactStore, MemoryRunStore, Metrics, Pipeline, Runner, Step, Uniflow } from "@uniflow/core"
 import { Layer, Schema } from "effect"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { Dashboard } from "../src/index.ts"
 
 const train = Step.make("train", {
@@ -125,7 +125,8 @@ describe("the API", () => {
     ["api/runs/..%2f..%2fetc%2fpasswd", 400, "invalid_run_id"],
     ["api/runs/%252e%252e%252f", 400, "invalid_run_id"],
     ["api/artifacts/..%2f..%2fetc?name=passwd", 400, "invalid_run_id"],
-    ["api/artifacts/run-1?name=..%2F..%2Fetc%2Fpasswd", 404, "not_found"],
+    ["api/artifacts/run-1?name=..%2F..%2Fetc%2Fpasswd", 400, "invalid_artifact_path"],
+    ["api/artifacts/run-1?name=nothing", 404, "not_found"],
     ["api/runs/nobody", 404, "not_found"],
     ["api/nothing", 404, "not_found"],
     ["api/compare?runs=run-1", 400, "invalid_request"]
@@ -185,8 +186,10 @@ describe("who may ask", () => {
     ["returns nothing", () => undefined],
     ["hangs", () => new Promise(() => {})]
   ])("an authorize that %s means no, for pages, files and the API", async (_, authorize) => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {})
     const guarded = Dashboard.make({ uniflow, authorize: authorize as never, authorizeTimeoutMs: 20 })
     for (const path of ["", "assets/x.js", "api/runs", "api/events", "api/artifacts/run-1?name=page.html"]) expect((await ask(path, {}, guarded.handler)).status).toBe(403)
+    log.mockRestore()
     await guarded.dispose()
   })
 

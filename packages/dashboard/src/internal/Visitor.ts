@@ -1,5 +1,5 @@
 /** Who asks, for the handlers: what of the store exists for them, and how a request is named in errors. */
-import { Filter, RunId, RunNotFound, type RunRecord, RunStore, type StoreError, Where } from "@uniflow/core"
+import { type Filter, RunId, RunNotFound, type RunRecord, RunStore, type StoreError } from "@uniflow/core"
 import { Context, Data, Effect } from "effect"
 
 export class Visitor extends Context.Service<Visitor, {
@@ -13,21 +13,20 @@ export class InvalidRunId extends Data.TaggedError("InvalidRunId")<{}> {
   override readonly message = "A run id has up to 128 letters, digits, _ and -."
 }
 
-/** A principal's filter, parsed. */
-export const filterOf = (where: string | Where.Where | Filter.Filter | undefined): Filter.Filter | undefined =>
-  where === undefined ? undefined : typeof where === "string" ? Filter.parse(where) : "_tag" in where ? where as Filter.Filter : Where.toFilter(where)
-
 /** All of these filters. */
 export const allOf = (...filters: ReadonlyArray<Filter.Filter | undefined>): Filter.Filter => ({ _tag: "And", filters: filters.filter((one) => one !== undefined) })
 
 const isRun = (id: string): Filter.Filter => ({ _tag: "Compare", field: { _tag: "Run", name: "id" }, comparison: "=", value: id })
+
+/** A run id that came from outside. */
+export const runIdOf = (id: string): Effect.Effect<string, InvalidRunId> => Effect.mapError(RunId.check(id), () => new InvalidRunId())
 
 /** The record of a run that exists for who asks. */
 export const runOf = Effect.fnUntraced(function*(
   id: string,
   where: Filter.Filter | undefined
 ): Effect.fn.Return<RunRecord, RunNotFound | InvalidRunId | StoreError, RunStore> {
-  yield* Effect.mapError(RunId.check(id), () => new InvalidRunId())
+  yield* runIdOf(id)
   const store = yield* RunStore
   const run = where === undefined
     ? yield* store.run(id)

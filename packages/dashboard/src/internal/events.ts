@@ -14,10 +14,11 @@ const MOST_IDS = 200
 interface Reader {
   readonly controller: ReadableStreamDefaultController<Uint8Array>
   readonly where: Filter.Filter | undefined
+  readonly session: string
   behind: boolean
 }
 
-export const events = (uniflow: PageUniflow, { maxStreamMs, maxStreams }: { readonly maxStreams: number; readonly maxStreamMs: number }) => {
+export const events = (uniflow: PageUniflow, { maxStreamMs, maxStreams, maxStreamsPerSession }: { readonly maxStreams: number; readonly maxStreamsPerSession: number; readonly maxStreamMs: number }) => {
   const readers = new Set<Reader>()
   const text = new TextEncoder()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -52,12 +53,14 @@ export const events = (uniflow: PageUniflow, { maxStreamMs, maxStreams }: { read
       changed.push(...runIds)
     }
     for (const reader of readers) {
-      if (changed.length === 0) send(reader, "beat", {})
-      else if (changed.length > MOST_IDS) send(reader, "all", {})
-      else {
-        const ids = await visible(changed, reader.where)
-        if (ids.length > 0) send(reader, "runs", { ids })
-      }
+      // What cannot be told to one reader is no reason to tell the others nothing; it is told later to ask for everything.
+      const ids = changed.length === 0 ? [] : await visible(changed, reader.where).catch(() => undefined)
+      if (ids === undefined) {
+        send(reader, "unavailable", {})
+        reader.behind = true
+      } else if (ids.length === 0) send(reader, "beat", {})
+      else if (ids.length > MOST_IDS) send(reader, "all", {})
+      else send(reader, "runs", { ids })
     }
   }
 
@@ -76,8 +79,8 @@ export const events = (uniflow: PageUniflow, { maxStreamMs, maxStreams }: { read
 
   return {
     /** A stream of events; undefined where there are too many already. */
-    stream: (request: Request, where: Filter.Filter | undefined): Response | undefined => {
-      if (readers.size >= maxStreams) return undefined
+    stream: (request: Request, where: Filter.Filter | undefined, session: string): Response | undefined => {
+      if (readers.size >= maxStreams || [...readers].filter((one) => one.session === session).length >= maxStreamsPerSession) return undefined
       let reader: Reader | undefined
       let end: ReturnType<typeof setTimeout> | undefined
       const close = (): void => {
@@ -91,7 +94,7 @@ export const events = (uniflow: PageUniflow, { maxStreamMs, maxStreams }: { read
       }
       const body = new ReadableStream<Uint8Array>({
         start: (controller) => {
-          reader = { controller, where, behind: false }
+          reader = { controller, where, session, behind: false }
           readers.add(reader)
           controller.enqueue(text.encode("retry: 1000\nevent: hello\ndata: {}\n\n"))
           end = setTimeout(close, maxStreamMs)

@@ -6,7 +6,7 @@ import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
 import { curveOf } from "./curves.ts"
 import { runDetailOf } from "./runDetail.ts"
-import { allOf, runOf, Visitor } from "./Visitor.ts"
+import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
 
 /** The parts of a `Uniflow` that the page uses. */
 export type PageUniflow = Pick<Uniflow.Uniflow<never>, "runPromise" | "cancel" | "runs">
@@ -210,7 +210,7 @@ export const layer = (uniflow: PageUniflow) => {
             const { note, tags } = payload
             if ((note?.length ?? 0) > 20_000) return yield* new InvalidInput({ what: "The note", issue: "has more than 20,000 characters." })
             for (const [name, value] of Object.entries(tags ?? {})) {
-              if (name === "" || name.length > 256 || (value?.length ?? 0) > 1_000) return yield* new InvalidInput({ what: "A tag", issue: "has a name of 1 to 256 characters and a value of at most 1,000." })
+              if (name === "" || name.length > 256 || !name.isWellFormed() || name.includes("\0") || (value?.length ?? 0) > 1_000) return yield* new InvalidInput({ what: "A tag", issue: "has a name of 1 to 256 characters and a value of at most 1,000." })
             }
             const store = yield* RunStore
             yield* store.annotate(params.id, [...tags === undefined ? [] : [{ _tag: "Tagged" as const, tags }], ...note === undefined ? [] : [{ _tag: "Noted" as const, note }]])
@@ -226,6 +226,7 @@ export const layer = (uniflow: PageUniflow) => {
         Effect.gen(function*() {
           const ids = [...new Set(query.runs.split(",").map((id) => id.trim()))]
           if (ids.length > 50) return yield* new InvalidInput({ what: "runs", issue: "names more than 50 runs." })
+          yield* Effect.forEach(ids, runIdOf)
           const { buckets = 500, by = "index", from, to } = query
           const store = yield* RunStore
           // Summaries alone: a run may have thousands of other metrics.
