@@ -180,6 +180,8 @@ export interface StoreIdentity {
 export interface RunStoreService {
   /** False while nothing was ever written and the store is not there yet; `identity` makes it. Left out: it is there. */
   readonly isMade?: () => boolean
+  /** Fails where runs cannot be kept: nothing can be written or read, or what is written vanishes with the machine. Looks, and makes nothing. Left out: they can. */
+  readonly usable?: Effect.Effect<void, StoreError>
   readonly identity: Effect.Effect<StoreIdentity, StoreError>
   /**
    * Takes a run for the calling process and adds an attempt: makes the run where it does not exist, takes a free

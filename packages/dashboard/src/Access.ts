@@ -46,7 +46,8 @@ export interface Known {
 
 declare const process: { readonly env?: Readonly<Record<string, string | undefined>> } | undefined
 
-const inProduction = (): boolean => typeof process !== "undefined" && process?.env?.["NODE_ENV"] === "production"
+/** Whether others than developers may look. */
+export const isProduction = ({ production }: AccessOptions): boolean => production ?? (typeof process !== "undefined" && process?.env?.["NODE_ENV"] === "production")
 
 const loopback = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
 
@@ -62,7 +63,7 @@ export const refuse = (request: Request, isPage: boolean, options: AccessOptions
   const { authorize, dangerouslyAllowUnauthenticated = false, hosts } = options
   const host = hostOf(request)
   const known = hosts === undefined ? authorize !== undefined || dangerouslyAllowUnauthenticated || loopback.test(host) : hosts.some((one) => one.toLowerCase() === host.toLowerCase())
-  if (authorize === undefined && !dangerouslyAllowUnauthenticated && (options.production ?? inProduction())) {
+  if (authorize === undefined && !dangerouslyAllowUnauthenticated && isProduction(options)) {
     return { status: 403, code: "auth_not_configured", message: "In production this page needs to know who may see it: give authorize to uniflowRoute or Dashboard.make." }
   }
   if (!known) return { status: 403, code: "unknown_host", message: "This page is not served under this host. Allow it with hosts, or give authorize." }

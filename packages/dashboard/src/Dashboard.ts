@@ -5,7 +5,7 @@
  */
 import { Context, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
-import { type AccessOptions, type Known, principalOf, type Principal, refuse } from "./Access.ts"
+import { type AccessOptions, isProduction, type Known, principalOf, type Principal, refuse } from "./Access.ts"
 import { assetResponse, pageResponse } from "./Assets.ts"
 import { actionOf, type Address, addressOf } from "./internal/address.ts"
 import { readBody } from "./internal/body.ts"
@@ -13,6 +13,7 @@ import { events } from "./internal/events.ts"
 import { layer, type PageUniflow } from "./internal/handlers.ts"
 import { download } from "./internal/downloads.ts"
 import { problemResponse } from "./internal/problem.ts"
+import { unusablePage, unusableStore } from "./internal/unusableStore.ts"
 import { InvalidRunId, Visitor } from "./internal/Visitor.ts"
 
 export interface DashboardOptions extends AccessOptions {
@@ -72,6 +73,11 @@ export const make = (options: DashboardOptions): Dashboard => {
   const live = events(uniflow, { maxStreams: options.maxStreams ?? 100, maxStreamsPerSession: options.maxStreamsPerSession ?? 8, maxStreamMs: options.maxStreamMs ?? 300_000 })
 
   const file = async (request: Request, { kind, rest }: Address, pathname: string, requestId: string): Promise<Response> => {
+    const unusable = kind === "Page" ? await unusableStore(uniflow) : undefined
+    if (unusable !== undefined) {
+      console.error(`uniflow ${requestId}:`, unusable.message)
+      return unusablePage(unusable, requestId, isProduction(options) ? undefined : unusable.message)
+    }
     const files = await (await import("./uiFiles.ts")).load()
     if (files === undefined) return problemResponse({ status: 404, code: "not_found", message: "The web UI was not built: run the build of @uniflow/dashboard. The API is there; see api/openapi.json." }, requestId)
     if (kind === "Page") return pageResponse(files, baseHref(pathname, rest))

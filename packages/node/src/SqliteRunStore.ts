@@ -41,13 +41,14 @@ const mayExist = (path: string): boolean => {
 
 /** A `RunStore` in the folder in use. Both are made by the first write: to read what is not there makes nothing. */
 export const layerDirectory: Layer.Layer<RunStore, never, UniflowDirectory> = Layer.effect(RunStore, Effect.gen(function*() {
-  const { ensure, path } = yield* UniflowDirectory
+  const { ensure, path, usable } = yield* UniflowDirectory
   const filename = join(path, FILENAME)
   // What this layer is provided with (the process's identity, fault points) holds for the store, whoever opens it.
   const provided = yield* Effect.context()
   return yield* storeMadeByWriting.make({
     name: filename,
     exists: () => mayExist(filename),
+    usable,
     open: Effect.andThen(
       ensure,
       Effect.flatMap(Effect.scope, (scope) => Effect.provideContext(Layer.buildWithScope(layer({ filename }), scope), provided)).pipe(

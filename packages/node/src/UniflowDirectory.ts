@@ -7,8 +7,8 @@
  *
  * Choosing touches nothing; the folder is made by `ensure`, when something is first written.
  */
-import { existsSync, realpathSync } from "node:fs"
-import { readdir, stat } from "node:fs/promises"
+import { constants, existsSync, realpathSync } from "node:fs"
+import { access, readdir, stat } from "node:fs/promises"
 import { dirname, isAbsolute, join, resolve, sep } from "node:path"
 import process from "node:process"
 import { WorkspaceRoot } from "@uniflow/code"
@@ -34,6 +34,8 @@ export interface UniflowDirectoryService {
   readonly why: string
   /** Makes the folder with its `.gitignore` unless it is there; fails with `NotSupported` on a network file system. */
   readonly ensure: Effect.Effect<void, StoreError>
+  /** Makes nothing; fails where nothing can be written to the folder (`NotPermitted`, …), or where it vanishes with an instance of a function (`NotSupported`). */
+  readonly usable: Effect.Effect<void, StoreError>
 }
 
 /** The folder in use. */
@@ -113,8 +115,19 @@ export const make = (options: UniflowDirectoryOptions = {}): Effect.Effect<Unifl
       const who = doomed === "node_modules" ? "which the next installation deletes" : "which the next build deletes"
       return Effect.fail(refused(`UniFlow keeps nothing inside ${doomed}, ${who}, and its folder would be ${path} (${why}). ${wayOut}`))
     }
-    return Effect.succeed({ path, why, ensure: ensureOnce(path) })
+    return Effect.succeed({ path, why, ensure: ensureOnce(path), usable: usable(path, options.env ?? process.env) })
   })
+
+/** Set where a program runs as a function or in a container that is thrown away: on AWS Lambda and what stands on it (Vercel, Netlify), Azure Functions, Cloud Run. */
+const vanishing = ["AWS_LAMBDA_FUNCTION_NAME", "LAMBDA_TASK_ROOT", "FUNCTIONS_WORKER_RUNTIME", "K_SERVICE"]
+
+const usable = Effect.fnUntraced(function*(path: string, env: Readonly<Record<string, string | undefined>>): Effect.fn.Return<void, StoreError> {
+  const mark = vanishing.find((name) => env[name] !== undefined)
+  if (mark !== undefined) {
+    return yield* refused(`What is written to ${path} vanishes with this instance, and no other instance sees it: this is a function (${mark} is set). Share runs through PostgreSQL (@uniflow/postgres)`)
+  }
+  yield* Effect.mapError(operate(() => access(existing(path), constants.W_OK)), storeErrorOf(`Nothing can be written to ${path}`))
+})
 
 const ensureOnce = (path: string): Effect.Effect<void, StoreError> => {
   let done = false

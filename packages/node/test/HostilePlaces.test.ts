@@ -35,6 +35,19 @@ const claim = Effect.flatMap(RunStore, (store) =>
     startedAtMs: 1
   }))
 
+const inFolder = <A, E>(directory: string, env: Readonly<Record<string, string>>, use: Effect.Effect<A, E, RunStore | Scope.Scope>): Promise<A> =>
+  Effect.runPromise(Effect.scoped(use).pipe(
+    Effect.provide(SqliteRunStore.layerDirectory),
+    Effect.provide(UniflowDirectory.layer({ directory, cwd: folder, env })),
+    Effect.provide(NodeProcessIdentity.layer)
+  ))
+
+const theUsable = Effect.flatMap(RunStore, (store) => store.usable!)
+
+/** Whether runs can be kept in a folder, or why not. */
+const usable = (directory: string, env: Readonly<Record<string, string>> = {}): Promise<string> =>
+  inFolder(directory, env, theUsable.pipe(Effect.match({ onSuccess: () => "usable", onFailure: ({ message, reason }) => `${reason}: ${message}` })))
+
 it("a file, or a link to nothing, where the folder should be is told as such", async () => {
   writeFileSync(join(folder, "file"), "")
   symlinkSync(join(folder, "nowhere"), join(folder, "link"))
@@ -104,5 +117,34 @@ describe.skipIf(!canMount)("on a file system of its own (needs Linux, root and m
       expect(error).toMatchObject({ _tag: "StoreError", reason: "NotPermitted" })
       expect(String(error)).toContain("the file system is read-only")
     }
+  })
+
+  it("that is read-only is no place for runs, whether some are there or not, and looking makes nothing", async () => {
+    expect(await usable(place)).toBe("usable")
+    await open(join(place, "uniflow.db"), claim)
+    expect(mount("-o", "remount,ro", place)).toBe(true)
+    for (const directory of [place, join(place, "deep", "er")]) expect(await usable(directory)).toMatch(/^NotPermitted: .*the file system is read-only/)
+    expect(readdirSync(place)).not.toContain("deep")
+  })
+})
+
+describe("a place for runs", () => {
+  it("is any that can be written, there or not yet; looking makes nothing", async () => {
+    for (const directory of [folder, join(folder, "deep", "er")]) expect(await usable(directory)).toBe("usable")
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it.each(["AWS_LAMBDA_FUNCTION_NAME", "LAMBDA_TASK_ROOT", "FUNCTIONS_WORKER_RUNTIME", "K_SERVICE"])("is not where %s tells that the disk vanishes; PostgreSQL is named", async (name) => {
+    expect(await usable(folder, { [name]: "one" })).toMatch(/^NotSupported: .*vanishes with this instance.*PostgreSQL/)
+  })
+
+  it("is not one that was taken away while it was in use", async () => {
+    const directory = join(folder, "taken")
+    await inFolder(directory, {}, Effect.gen(function*() {
+      yield* claim
+      yield* theUsable
+      rmSync(directory, { recursive: true })
+      expect(yield* Effect.flip(theUsable)).toMatchObject({ reason: "Unavailable" })
+    }))
   })
 })

@@ -39,27 +39,24 @@ export const events = (uniflow: PageUniflow, { maxStreamMs, maxStreams, maxStrea
 
   const look = async (): Promise<void> => {
     const changed: Array<string> = []
-    if (cursor === undefined) {
-      // From now on.
-      cursor = 0
-      while (true) {
-        const { cursor: next, runIds } = await uniflow.runPromise(Effect.flatMap(RunStore, (store) => store.changes(cursor!)))
-        cursor = next
-        if (runIds.length === 0) break
-      }
-    } else {
-      const { cursor: next, runIds } = await uniflow.runPromise(Effect.flatMap(RunStore, (store) => store.changes(cursor!)))
-      cursor = next
-      changed.push(...runIds)
+    const first = cursor === undefined
+    let at = cursor ?? 0
+    while (true) {
+      const { cursor: next, runIds } = await uniflow.runPromise(Effect.flatMap(RunStore, (store) => store.changes(at)))
+      at = next
+      if (!first) changed.push(...runIds)
+      // The first look is for where the end is: what changed since a reader asked for it is not known.
+      if (!first || runIds.length === 0) break
     }
+    cursor = at
     for (const reader of readers) {
       // What cannot be told to one reader is no reason to tell the others nothing; it is told later to ask for everything.
-      const ids = changed.length === 0 ? [] : await visible(changed, reader.where).catch(() => undefined)
+      const ids = first || changed.length === 0 ? [] : await visible(changed, reader.where).catch(() => undefined)
       if (ids === undefined) {
         send(reader, "unavailable", {})
         reader.behind = true
-      } else if (ids.length === 0) send(reader, "beat", {})
-      else if (ids.length > MOST_IDS) send(reader, "all", {})
+      } else if (first || ids.length > MOST_IDS) send(reader, "all", {})
+      else if (ids.length === 0) send(reader, "beat", {})
       else send(reader, "runs", { ids })
     }
   }

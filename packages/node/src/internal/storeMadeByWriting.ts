@@ -11,12 +11,14 @@ export interface MadeByWriting {
   /** Names it in messages. */
   readonly name: string
   readonly exists: () => boolean
+  /** Fails where it could not be made, or would not last. */
+  readonly usable: Effect.Effect<void, StoreError>
   /** Opens it, and makes it where there is none. */
   readonly open: Effect.Effect<RunStoreService, StoreError, Scope.Scope>
 }
 
 /** The store; what `open` gave is let go of when the scope closes. */
-export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWriting): Effect.fn.Return<RunStoreService, never, Scope.Scope> {
+export const make = Effect.fnUntraced(function*({ exists, name, open, usable }: MadeByWriting): Effect.fn.Return<RunStoreService, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const empty = yield* MemoryRunStore.make
   const gate = Semaphore.makeUnsafe(1)
@@ -41,6 +43,11 @@ export const make = Effect.fnUntraced(function*({ exists, name, open }: MadeByWr
 
   return {
     isMade: () => opened !== undefined || exists(),
+    usable: Effect.andThen(usable, Effect.suspend(() =>
+      opened !== undefined && !exists()
+        ? Effect.fail(new StoreError({ reason: "Unavailable", what: `${name} was moved or deleted while it was in use. Begin anew` }))
+        : reading((store) => Effect.asVoid(store.runs({ limit: 1 })))
+    )),
     identity: Effect.suspend(() => writing((store) => store.identity)),
     claim: (request) =>
       request.create === undefined && opened === undefined
