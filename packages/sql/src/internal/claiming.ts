@@ -99,7 +99,7 @@ export const take = (request: ClaimRequest, key: bigint, before: RunRecord, mono
       { sql: INSERT_ATTEMPT, params: [key, int(attempt), startedAtMs, environmentJson(request.environment)] },
       ...summaries.keepGit(key, request.environment)
     ],
-    result: { sql: `SELECT run, token, ${counts("held.run")}, EXISTS (SELECT 1 FROM series WHERE run = held.run) FROM held WHERE run = ?`, params: [key] }
+    result: { sql: `SELECT run, token, ${counts("held.run")}, CASE WHEN EXISTS (SELECT 1 FROM series WHERE run = held.run) THEN 1 ELSE 0 END FROM held WHERE run = ?`, params: [key] }
   }
 }
 

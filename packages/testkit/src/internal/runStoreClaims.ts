@@ -249,7 +249,8 @@ export const claimPromises = (promised: Promised<RunStorePlace>, can: RunStoreCa
       const { heartbeat, revision } = yield* runOf(a)
       for (let third = 0; third < 30; third++) {
         yield* TestClock.adjust(Duration.millis(leaseMs / 3))
-        yield* turn
+        // Long enough for a store that has to be asked over a network.
+        for (let ask = 0; ask < 3; ask++) yield* Effect.andThen(runOf(a), turn)
       }
       const later = yield* runOf(a)
       expect(later.heartbeat).toBeGreaterThan(heartbeat + 10)

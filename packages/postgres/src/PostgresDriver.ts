@@ -1,0 +1,260 @@
+/**
+ * PostgreSQL for `SqlRunStore`, by Effect's own client (`@effect/sql-pg`).
+ *
+ * Reads go through a pool. Writes go through one connection of their own, one transaction at a time: all statements of
+ * a transaction are sent at once and answered together, so that a commit costs one round trip. Every transaction first
+ * locks the row that counts the store's changes: commits of all processes are in one order. Nothing depends on the state
+ * of a session (no session settings, no advisory locks, no LISTEN for what must be right), so a pooler may stand between.
+ *
+ * When a connection breaks in the middle of a commit, whether it was recorded is read from the table `writers`, which
+ * the same transaction moves on, and it is repeated where it was not.
+ */
+import { PgClient, PgConnection, PgPool } from "@effect/sql-pg"
+import type { StoreError } from "@uniflow/core"
+import { SqlDriver, type SqlDriverService, type SqlOutcome, type SqlUnit } from "@uniflow/sql"
+import { Clock, Duration, Effect, Exit, Layer, Redacted, Scope, Semaphore, Stream } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient, type SqlConnection, type SqlError } from "effect/sql"
+import { isDisconnected, isPassing, postgresError, stateOf } from "./internal/postgresErrors.ts"
+import { inSchema, quoted } from "./internal/postgresSql.ts"
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database?sslmode=require`, as libpq reads it. */
+  readonly url: string | Redacted.Redacted
+  /** The schema that holds the store's tables; `uniflow` by default. */
+  readonly schema?: string | undefined
+  /** Connections for reading, at most; 5 by default. One more is used for writing. */
+  readonly maxConnections?: number | undefined
+  /** Whether statements are prepared by name; true by default. A pooler in transaction mode may need false. */
+  readonly prepare?: boolean | undefined
+  /** How long is tried again while the server cannot be reached or others are in the way, in milliseconds; 30,000 by default. */
+  readonly patienceMs?: number | undefined
+}
+
+/** The name that a store has in messages: no user, no password. */
+const nameOf = (url: string, schema: string): string => {
+  try {
+    const { host, pathname } = new URL(url)
+    return `${host}${pathname} (schema ${schema})`
+  } catch {
+    return `PostgreSQL (schema ${schema})`
+  }
+}
+
+const LOCK = "SELECT revision FROM held WHERE run = 0 FOR UPDATE"
+const MARK = "INSERT INTO writers (id, batch, at_ms) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, at_ms = excluded.at_ms"
+const MARKED = "SELECT batch FROM writers WHERE id = ?"
+const FORGET = "DELETE FROM writers WHERE at_ms < ?"
+
+/** How long a writer's mark is kept, in milliseconds: nobody asks for it later. */
+const MARK_MS = 86_400_000
+
+/** A guard that ends the transaction where it changes nothing, so that what follows can be sent before it is answered. */
+const insistently = (guard: string): string => `WITH guarded AS (${guard} RETURNING 1) SELECT 1 / count(*) FROM guarded`
+
+/** What `insistently` ends in. */
+const REFUSED = "22012"
+
+const applied: SqlOutcome = { _tag: "Applied", rows: [] }
+const refused: SqlOutcome = { _tag: "Refused" }
+
+/** Longest pause before the server is tried again, in milliseconds. */
+const PAUSE_MS = 500
+
+/** Real time, whatever clock the program has: it is a server that is waited for. */
+const pause = (attempt: number): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), 5 + Math.random() * Math.min(PAUSE_MS, 10 * 2 ** attempt))
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
+/** Likewise for what the client waits for by itself. */
+const inRealTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, Clock.Clock, Clock.Clock.defaultValue())
+
+const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Return<SqlDriverService, StoreError, Scope.Scope | Reactivity.Reactivity> {
+  const { maxConnections = 5, patienceMs = 30_000, prepare = true, schema = "uniflow" } = options
+  const url = typeof options.url === "string" ? Redacted.make(options.url) : options.url
+  const name = nameOf(Redacted.value(url), schema)
+  const rewritten = inSchema(schema)
+  const config = { url, prepare, applicationName: "uniflow", keepAlive: Duration.seconds(30), maxMessageSize: 1 << 30 }
+  const scope = yield* Effect.scope
+
+  /** Repeats what failed for a reason that passes, for as long as that is worth while. */
+  const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>, passes: (error: E) => boolean): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      const until = performance.now() + patienceMs
+      const again = (attempt: number): Effect.Effect<A, E, R> =>
+        Effect.catchIf(effect, (error) => passes(error) && performance.now() < until, () => Effect.andThen(pause(attempt), again(attempt + 1)))
+      return again(0)
+    })
+
+  const pool = yield* Effect.mapError(inRealTime(PgPool.make({ ...config, maxConnections })), (error) => postgresError(`${name} cannot be used`, error))
+
+  /** Integers as the store reads them: numbers, as long as they are exact. */
+  const plain = (value: unknown): unknown => {
+    if (typeof value !== "bigint") return value
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value
+  }
+  const values = (rows: ReadonlyArray<ReadonlyArray<unknown>>): ReadonlyArray<ReadonlyArray<unknown>> => rows.map((row) => row.map(plain))
+
+  const connectionOf = (connection: PgConnection.PgConnection): SqlConnection.Connection => {
+    const rows = (sql: string, params: ReadonlyArray<unknown>, named: boolean) =>
+      Effect.map(connection.query(rewritten(sql), params, named && prepare), ({ rows }) => rows)
+    return {
+      execute: (sql, params, transform) => Effect.map(rows(sql, params, true), (rows) => transform === undefined ? rows : transform(rows)),
+      executeRaw: (sql, params) => connection.query(rewritten(sql), params),
+      executeValues: (sql, params) => Effect.map(connection.queryValues(rewritten(sql), params), values),
+      executeValuesUnprepared: (sql, params) => Effect.map(connection.queryValues(rewritten(sql), params, false), values),
+      executeUnprepared: (sql, params, transform) => Effect.map(rows(sql, params, false), (rows) => transform === undefined ? rows : transform(rows)),
+      executeStream: (sql, params, transform) => {
+        const stream = connection.stream(rewritten(sql), params)
+        return transform === undefined ? stream : Stream.mapArray(stream, (rows) => transform(rows) as never)
+      }
+    }
+  }
+
+  const client = yield* SqlClient.make({
+    driver: "uniflow-postgres",
+    acquirer: Effect.map(inRealTime(pool.get), connectionOf),
+    borrower: (use) => inRealTime(pool.use((connection) => use(connectionOf(connection)))),
+    transactionAcquirer: Effect.map(inRealTime(pool.reserve), connectionOf),
+    compiler: PgClient.makeCompiler(),
+    spanAttributes: [["db.system.name", "postgresql"]]
+  })
+
+  // The connection for writing: opened when it is needed, and anew when it broke.
+  const writing = Semaphore.makeUnsafe(1)
+  let writer: { readonly connection: PgConnection.PgConnection; readonly scope: Scope.Closeable } | undefined
+  const drop = Effect.suspend(() => {
+    const broken = writer
+    writer = undefined
+    return broken === undefined ? Effect.void : Scope.close(broken.scope, Exit.void)
+  })
+  const connected = Effect.suspend((): Effect.Effect<PgConnection.PgConnection, SqlError.SqlError> => {
+    if (writer !== undefined) return Effect.succeed(writer.connection)
+    return Effect.flatMap(Scope.fork(scope), (own) =>
+      Effect.map(inRealTime(Scope.provide(PgConnection.make({ ...config, multiplex: true }), own)), (connection) => {
+        writer = { connection, scope: own }
+        return connection
+      }))
+  })
+
+  const id = crypto.randomUUID()
+  let batches = 0
+
+  /** Statements of one transaction, sent together; their results in their order. Fails where it was not committed. */
+  const transaction = Effect.fnUntraced(function*(statements: ReadonlyArray<readonly [sql: string, params: ReadonlyArray<unknown>]>) {
+    const connection = yield* connected
+    const results = yield* Effect.forEach(
+      [["BEGIN", []], ...statements, ["COMMIT", []]] as ReadonlyArray<readonly [string, ReadonlyArray<unknown>]>,
+      ([sql, params]) => Effect.exit(connection.query(rewritten(sql), params)),
+      { concurrency: "unbounded" }
+    )
+    for (const result of results) if (result._tag === "Failure") return yield* Effect.failCause(result.cause)
+    return results.slice(1, -1).map((result) => result._tag === "Success" ? result.value : undefined!)
+  })
+
+  /** One transaction for all units; fails where one of them is refused or fails. */
+  const together = Effect.fnUntraced(function*(units: ReadonlyArray<SqlUnit>, batch: number) {
+    const statements: Array<readonly [string, ReadonlyArray<unknown>]> = [
+      [LOCK, []],
+      [MARK, [id, BigInt(batch), Date.now()]]
+    ]
+    const results: Array<number> = []
+    for (const { guard, result, statements: own } of units) {
+      if (guard !== undefined) statements.push([insistently(guard.sql), guard.params])
+      for (const { params, sql } of own) statements.push([sql, params])
+      results.push(result === undefined ? -1 : statements.length)
+      if (result !== undefined) statements.push([result.sql, result.params])
+    }
+    const done = yield* transaction(statements)
+    return results.map((at): SqlOutcome => at < 0 ? applied : { _tag: "Applied", rows: values(done[at]!.rows.map((row) => Object.values(row))) })
+  })
+
+  /** Whether a batch of ours was committed whose answer never came. */
+  const wasCommitted = (batch: number) =>
+    Effect.map(
+      Effect.flatMap(connected, (connection) => connection.queryValues(rewritten(MARKED), [id])),
+      (rows) => BigInt(rows[0]?.[0] as bigint | number | undefined ?? -1) >= BigInt(batch)
+    )
+
+  /** What became of a unit that is known to be recorded: nobody else changes what its result tells of. */
+  const asCommitted = ({ result }: SqlUnit): Effect.Effect<SqlOutcome, SqlError.SqlError> =>
+    result === undefined ? Effect.succeed(applied) : Effect.flatMap(connected, (connection) =>
+      Effect.map(connection.queryValues(rewritten(result.sql), result.params), (rows): SqlOutcome => ({ _tag: "Applied", rows: values(rows) })))
+
+  type Attempted = { readonly outcomes: ReadonlyArray<SqlOutcome> } | { readonly error: SqlError.SqlError }
+
+  /** Does units in one transaction, across broken connections and others in the way; tells an error that does not pass. */
+  const attempt = (units: ReadonlyArray<SqlUnit>): Effect.Effect<Attempted, SqlError.SqlError> =>
+    Effect.suspend(() => {
+      const batch = ++batches
+      let isUnknown = false
+      const once: Effect.Effect<Attempted, SqlError.SqlError> = Effect.gen(function*() {
+        if (isUnknown) {
+          if (yield* wasCommitted(batch)) return { outcomes: yield* Effect.forEach(units, asCommitted) }
+          isUnknown = true
+        }
+        return { outcomes: yield* together(units, batch) }
+      })
+      return patiently(
+        Effect.tapError(once, (error) => {
+          if (!isDisconnected(error)) return Effect.void
+          isUnknown = true
+          return drop
+        }),
+        (error) => isPassing(error) || isDisconnected(error)
+      ).pipe(Effect.catchIf((error) => !isDisconnected(error) && !isPassing(error), (error) => Effect.succeed({ error })))
+    })
+
+  const unitFailed = (error: unknown): SqlOutcome =>
+    stateOf(error) === REFUSED ? refused : { _tag: "Failed", error: postgresError(`A change cannot be recorded in ${name}`, error) }
+
+  const batch: SqlDriverService["batch"] = (units) =>
+    writing.withPermit(Effect.gen(function*() {
+      const attempted = yield* attempt(units)
+      if ("outcomes" in attempted) return attempted.outcomes
+      if (units.length === 1) return [unitFailed(attempted.error)]
+      // One of them was refused or failed: each is done by itself, so that only that one is.
+      return yield* Effect.forEach(units, (unit) =>
+        Effect.map(attempt([unit]), (alone) => "outcomes" in alone ? alone.outcomes[0]! : unitFailed(alone.error)))
+    })).pipe(Effect.mapError((error) => postgresError(`Nothing can be recorded in ${name}`, error)))
+
+  const exclusively: SqlDriverService["exclusively"] = (effect) =>
+    Effect.scoped(Effect.gen(function*() {
+      const connection = yield* Effect.mapError(inRealTime(pool.reserve), (error) => postgresError(`${name} cannot be had exclusively`, error))
+      const ask = (sql: string) => connection.query(rewritten(sql), [])
+      yield* Effect.acquireRelease(
+        Effect.mapError(Effect.andThen(ask("BEGIN"), ask(LOCK)), (error) => postgresError(`${name} cannot be had exclusively`, error)),
+        () => Effect.ignore(ask("ROLLBACK"))
+      )
+      return yield* effect
+    }))
+
+  const setUp = Effect.gen(function*() {
+    yield* client.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`)
+    yield* client.unsafe("CREATE TABLE IF NOT EXISTS writers (id TEXT PRIMARY KEY, batch BIGINT NOT NULL, at_ms DOUBLE PRECISION NOT NULL)")
+    yield* client.unsafe(FORGET, [Date.now() - MARK_MS])
+  })
+  yield* Effect.mapError(patiently(setUp, isDisconnected), (error) => postgresError(`${name} cannot be used`, error))
+
+  return {
+    dialect: "pg",
+    name,
+    client,
+    batch,
+    batchNow: undefined,
+    schedule: (callback) => void setImmediate(callback),
+    exclusively,
+    storeError: postgresError,
+    retryBusy: (effect) => patiently(effect, ({ reason }) => reason === "Busy" || reason === "Unavailable"),
+    readNow: undefined,
+    keepAlive: undefined
+  }
+})
+
+/** PostgreSQL at a URL. Building it fails with `StoreError`: `Unavailable`, `NotPermitted`, `NewerFormat`, … */
+export const layer = (options: PostgresOptions): Layer.Layer<SqlDriver, StoreError> =>
+  Layer.effect(SqlDriver, make(options)).pipe(Layer.provide(Reactivity.layer))

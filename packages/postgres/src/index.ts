@@ -1,0 +1,2 @@
+export * as PostgresDriver from "./PostgresDriver.ts"
+export * as PostgresRunStore from "./PostgresRunStore.ts"
