@@ -195,7 +195,7 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
       const once: Effect.Effect<Attempted, SqlError.SqlError> = Effect.gen(function*() {
         if (isUnknown) {
           if (yield* wasCommitted(batch)) return { outcomes: yield* Effect.forEach(units, asCommitted) }
-          isUnknown = true
+          isUnknown = false
         }
         return { outcomes: yield* together(units, batch) }
       })
