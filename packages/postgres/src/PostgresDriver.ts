@@ -42,7 +42,6 @@ const nameOf = (url: string, schema: string): string => {
 }
 
 const LOCK = "SELECT revision FROM held WHERE run = 0 FOR UPDATE"
-const MARK = "INSERT INTO writers (id, batch, at_ms) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, at_ms = excluded.at_ms"
 const MARKED = "SELECT batch FROM writers WHERE id = ?"
 const FORGET = "DELETE FROM writers WHERE at_ms < ?"
 
@@ -54,6 +53,10 @@ const insistently = (guard: string): string => `WITH guarded AS (${guard} RETURN
 
 /** What `insistently` ends in. */
 const REFUSED = "22012"
+
+/** A batch that was recorded already, or is older than one that was, is not recorded again. */
+const MARK = insistently(`INSERT INTO writers (id, batch, at_ms) VALUES (?, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, at_ms = excluded.at_ms WHERE writers.batch < excluded.batch`)
 
 const applied: SqlOutcome = { _tag: "Applied", rows: [] }
 const refused: SqlOutcome = { _tag: "Refused" }
@@ -173,12 +176,9 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
     return results.map((at): SqlOutcome => at < 0 ? applied : { _tag: "Applied", rows: values(done[at]!.rows.map((row) => Object.values(row))) })
   })
 
-  /** Whether a batch of ours was committed whose answer never came. */
+  /** Whether a batch of ours was committed whose answer never came: asked when no transaction is under way any more. */
   const wasCommitted = (batch: number) =>
-    Effect.map(
-      Effect.flatMap(connected, (connection) => connection.queryValues(rewritten(MARKED), [id])),
-      (rows) => BigInt(rows[0]?.[0] as bigint | number | undefined ?? -1) >= BigInt(batch)
-    )
+    Effect.map(transaction([[LOCK, []], [MARKED, [id]]]), ([, marked]) => Number(marked?.rows[0]?.["batch"] ?? -1) >= batch)
 
   /** What became of a unit that is known to be recorded: nobody else changes what its result tells of. */
   const asCommitted = ({ result }: SqlUnit): Effect.Effect<SqlOutcome, SqlError.SqlError> =>
