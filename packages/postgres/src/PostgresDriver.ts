@@ -12,34 +12,14 @@
 import { PgClient, PgConnection, PgPool } from "@effect/sql-pg"
 import type { StoreError } from "@uniflow/core"
 import { SqlDriver, type SqlDriverService, type SqlOutcome, type SqlUnit } from "@uniflow/sql"
-import { Clock, Duration, Effect, Exit, Layer, Redacted, Scope, Semaphore, Stream } from "effect"
+import { Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, type SqlError } from "effect/sql"
+import { connectionConfig, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
 import { isDisconnected, isPassing, postgresError, stateOf } from "./internal/postgresErrors.ts"
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
-export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database?sslmode=require`, as libpq reads it. */
-  readonly url: string | Redacted.Redacted
-  /** The schema that holds the store's tables; `uniflow` by default. */
-  readonly schema?: string | undefined
-  /** Connections for reading, at most; 5 by default. One more is used for writing. */
-  readonly maxConnections?: number | undefined
-  /** Whether statements are prepared by name; true by default. A pooler in transaction mode may need false. */
-  readonly prepare?: boolean | undefined
-  /** How long is tried again while the server cannot be reached or others are in the way, in milliseconds; 30,000 by default. */
-  readonly patienceMs?: number | undefined
-}
-
-/** The name that a store has in messages: no user, no password. */
-const nameOf = (url: string, schema: string): string => {
-  try {
-    const { host, pathname } = new URL(url)
-    return `${host}${pathname} (schema ${schema})`
-  } catch {
-    return `PostgreSQL (schema ${schema})`
-  }
-}
+export type { PostgresOptions }
 
 const LOCK = "SELECT revision FROM held WHERE run = 0 FOR UPDATE"
 const MARKED = "SELECT batch FROM writers WHERE id = ?"
@@ -61,38 +41,14 @@ const MARK = insistently(`INSERT INTO writers (id, batch, at_ms) VALUES (?, ?, ?
 const applied: SqlOutcome = { _tag: "Applied", rows: [] }
 const refused: SqlOutcome = { _tag: "Refused" }
 
-/** Longest pause before the server is tried again, in milliseconds. */
-const PAUSE_MS = 500
-
-/** Real time, whatever clock the program has: it is a server that is waited for. */
-const pause = (attempt: number): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const timer = setTimeout(() => resume(Effect.void), 5 + Math.random() * Math.min(PAUSE_MS, 10 * 2 ** attempt))
-    return Effect.sync(() => clearTimeout(timer))
-  })
-
-/** Likewise for what the client waits for by itself. */
-const inRealTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.provideService(effect, Clock.Clock, Clock.Clock.defaultValue())
-
 const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Return<SqlDriverService, StoreError, Scope.Scope | Reactivity.Reactivity> {
-  const { maxConnections = 5, patienceMs = 30_000, prepare = true, schema = "uniflow" } = options
-  const url = typeof options.url === "string" ? Redacted.make(options.url) : options.url
-  const name = nameOf(Redacted.value(url), schema)
+  const { prepare = true, schema = "uniflow" } = options
+  const name = nameOf(options)
   const rewritten = inSchema(schema)
-  const config = { url, prepare, applicationName: "uniflow", keepAlive: Duration.seconds(30), maxMessageSize: 1 << 30 }
+  const patiently = patientlyFor(options)
   const scope = yield* Effect.scope
 
-  /** Repeats what failed for a reason that passes, for as long as that is worth while. */
-  const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>, passes: (error: E) => boolean): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
-      const until = performance.now() + patienceMs
-      const again = (attempt: number): Effect.Effect<A, E, R> =>
-        Effect.catchIf(effect, (error) => passes(error) && performance.now() < until, () => Effect.andThen(pause(attempt), again(attempt + 1)))
-      return again(0)
-    })
-
-  const pool = yield* Effect.mapError(inRealTime(PgPool.make({ ...config, maxConnections })), (error) => postgresError(`${name} cannot be used`, error))
+  const pool = yield* Effect.mapError(inRealTime(PgPool.make(poolConfig(options))), (error) => postgresError(`${name} cannot be used`, error))
 
   /** Integers as the store reads them: numbers, as long as they are exact. */
   const plain = (value: unknown): unknown => {
@@ -138,7 +94,7 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
   const connected = Effect.suspend((): Effect.Effect<PgConnection.PgConnection, SqlError.SqlError> => {
     if (writer !== undefined) return Effect.succeed(writer.connection)
     return Effect.flatMap(Scope.fork(scope), (own) =>
-      Effect.map(inRealTime(Scope.provide(PgConnection.make({ ...config, multiplex: true }), own)), (connection) => {
+      Effect.map(inRealTime(Scope.provide(PgConnection.make({ ...connectionConfig(options), multiplex: true }), own)), (connection) => {
         writer = { connection, scope: own }
         return connection
       }))

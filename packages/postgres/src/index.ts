@@ -1,2 +1,3 @@
+export * as PostgresArtifactStore from "./PostgresArtifactStore.ts"
 export * as PostgresDriver from "./PostgresDriver.ts"
 export * as PostgresRunStore from "./PostgresRunStore.ts"

@@ -5,7 +5,7 @@
 
 /** Names of a store's tables, as they stand in its statements. */
 const TABLES =
-  "meta|runs|held|attempts|steps|outputs|unsettled|active|checkpoints|artifacts|series|chunks|logs|blobs|facts|metrics|flights|writers|migrations"
+  "meta|runs|held|attempts|steps|outputs|unsettled|active|checkpoints|artifacts|series|chunks|logs|blobs|facts|metrics|flights|writers|objects|object_parts|migrations"
 
 const TABLE = new RegExp(`\\b(FROM|JOIN|INTO|UPDATE|TABLE|TABLE IF NOT EXISTS|ON) ("?)(${TABLES})\\2(?= |\\(|$|\\n|\\))`, "g")
 
