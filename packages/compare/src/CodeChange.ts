@@ -30,11 +30,21 @@ export interface DiffLine {
   readonly text: string
 }
 
-/** The difference of two texts line by line, with three lines around each change; `gap` stands for lines that are left out. Undefined is no text at all. */
+/** Texts that have more lines to add and remove are not compared line by line: that would take seconds. */
+const MOST_EDITS = 4_000
+
+/**
+ * The difference of two texts line by line, with three lines around each change; `gap` stands for lines that are left out. Undefined is no text at all. Of
+ * texts that have thousands of other lines, all are removed and all added.
+ */
 export const diffLines = (before: string | undefined, after: string | undefined): ReadonlyArray<DiffLine> => {
   const whole = (text: string | undefined): string => (text === undefined ? "" : `${text}\n`)
-  const { hunks } = structuredPatch("", "", whole(before), whole(after), undefined, undefined, { context: 3 })
-  return hunks.flatMap(({ lines }, at) => [
+  const patch = structuredPatch("", "", whole(before), whole(after), undefined, undefined, { context: 3, maxEditLength: MOST_EDITS })
+  if (patch === undefined) {
+    const all = (kind: DiffLine["kind"], text = ""): ReadonlyArray<DiffLine> => text.split("\n").map((line) => ({ kind, text: line }))
+    return [...all("removed", before), ...all("added", after)]
+  }
+  return patch.hunks.flatMap(({ lines }, at) => [
     ...at === 0 ? [] : [{ kind: "gap" as const, text: "" }],
     ...lines.filter((line) => !line.startsWith("\\")).map((line): DiffLine => ({
       kind: line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "context",

@@ -4,7 +4,7 @@
  * All of it is JSON; numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity". Errors are
  * `{ error: { code, message, requestId } }`. What begins with GET changes nothing.
  */
-import type { ComparisonJson, GroupComparisonJson, Jsonified } from "@uniflow/compare"
+import type { ComparisonJson, GroupComparisonJson, ItemChange, ItemChangeCounts, Jsonified } from "@uniflow/compare"
 import type { Explanation, LogRecord, MetricSeries, RunView } from "@uniflow/core"
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
@@ -126,6 +126,58 @@ export interface Curve {
   readonly max: ReadonlyArray<number | null> | null
 }
 
+/** Which compared items are asked for: `differing` are all but the same, `flipped` those of which a score changed or that failed in one run alone, `only` those that not all runs have. */
+export const ItemShow = Schema.Literals(["all", "differing", "flipped", "worse", "improved", "changed", "only", "same"])
+export type ItemShow = typeof ItemShow.Type
+
+/** An item's output for reading; of a case of an evaluation (an object with `scores` and `output`) the case's own. */
+export interface ItemText {
+  /** Null where it is no text, too large, or gone. */
+  readonly text: string | null
+  /** It is the beginning alone. */
+  readonly cut: boolean
+  readonly sizeBytes: number
+  readonly mediaType: string
+  /** What the case should have given, where it tells. */
+  readonly expected?: string | null
+}
+
+/** An item of a map in each of the compared runs; arrays have one entry per run. */
+export interface ItemRow {
+  readonly key: string
+  /** What it was made of, for reading; null where that is not known. */
+  readonly input: string | null
+  /** What became of it against the first run; null for that one, and where neither has it. */
+  readonly changes: ReadonlyArray<ItemChange | null>
+  /** Null where the run does not have it. */
+  readonly values: ReadonlyArray<
+    | {
+      readonly status: "completed" | "failed" | "skipped"
+      readonly error: { readonly name: string; readonly message: string } | null
+      readonly durationMs: number | null
+      readonly scores: ReadonlyArray<{ readonly name: string; readonly value: number | string | boolean; readonly goal: "maximize" | "minimize" | null }>
+      readonly output: ItemText | null
+    }
+    | null
+  >
+}
+
+/** Items of a map, those that flipped first. */
+export interface ItemPage {
+  readonly step: string
+  readonly runs: ReadonlyArray<string>
+  /** Items altogether, and of them those that were asked for. */
+  readonly total: number
+  readonly found: number
+  /** What became of all items, per run; null for the first. */
+  readonly counts: ReadonlyArray<ItemChangeCounts | null>
+  /** Outputs that differ and were not read, because they are too large, too many or damaged: their scores were not compared. */
+  readonly unread: number
+  readonly items: ReadonlyArray<ItemRow>
+  /** Key to go on after; null at the end. */
+  readonly next: string | null
+}
+
 const runId = { id: Schema.String }
 const readErrors = [InvalidRequest, NotFound, Unavailable] as const
 
@@ -211,6 +263,21 @@ export class CompareApi extends HttpApiGroup.make("compare")
     /** Ids separated by commas, 2 to 20; the first is the baseline. */
     query: { runs: Schema.String },
     success: made<ComparisonJson>(),
+    error: readErrors
+  }))
+  .add(HttpApiEndpoint.get("items", "/items", {
+    query: {
+      /** Ids separated by commas, 2 to 20; the first is the baseline. */
+      runs: Schema.String,
+      /** A step that is a map. */
+      step: Schema.String,
+      show: Schema.optional(ItemShow),
+      /** Only items whose input holds this, or whose key begins with it; case does not count. */
+      search: Schema.optional(Schema.String),
+      after: Schema.optional(Schema.String),
+      limit: Schema.optional(count(100))
+    },
+    success: made<ItemPage>(),
     error: readErrors
   }))
   .add(HttpApiEndpoint.get("groups", "/groups", {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { cborText } from "../ui/src/parts/cborText.ts"
+import { cborText } from "../src/internal/cborText.ts"
 
 const bytesOf = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
 

@@ -5,6 +5,7 @@ import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
 import { curveOf } from "./curves.ts"
+import { itemPage } from "./itemPage.ts"
 import { runDetailOf } from "./runDetail.ts"
 import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
 
@@ -142,6 +143,14 @@ const fieldList = Effect.fnUntraced(function*(where: Filter.Filter, search = "")
   return list
 })
 
+/** Runs to compare, each of which exists for who asks. */
+const comparedIds = Effect.fnUntraced(function*(runs: string, where: Filter.Filter | undefined) {
+  const ids = [...new Set(runs.split(",").map((id) => id.trim()))]
+  if (ids.length < 2 || ids.length > 20) return yield* new InvalidInput({ what: "runs", issue: "needs 2 to 20 ids, separated by commas." })
+  yield* Effect.forEach(ids, (id) => runOf(id, where))
+  return ids
+})
+
 /** The handlers of the API. */
 export const layer = (uniflow: PageUniflow) => {
   /** Runs over the store; what is a problem of the request or the store is told, everything else is a fault. */
@@ -245,12 +254,11 @@ export const layer = (uniflow: PageUniflow) => {
       .handle("runs", ({ query }) =>
         answer(({ where }) =>
           Effect.gen(function*() {
-            const ids = [...new Set(query.runs.split(",").map((id) => id.trim()))]
-            if (ids.length < 2 || ids.length > 20) return yield* new InvalidInput({ what: "runs", issue: "needs 2 to 20 ids, separated by commas." })
-            yield* Effect.forEach(ids, (id) => runOf(id, where))
+            const ids = yield* comparedIds(query.runs, where)
             const comparison = compare(yield* Effect.forEach(ids, snapshot, { concurrency: 4 }))
             return comparison.withCodeChanges(yield* codeChanges(comparison)).toJSON()
           })))
+      .handle("items", ({ query }) => answer(({ where }) => Effect.flatMap(comparedIds(query.runs, where), (ids) => itemPage(ids, query))))
       .handle("groups", ({ query }) =>
         answer(({ where }) =>
           Effect.gen(function*() {

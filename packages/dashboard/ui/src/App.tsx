@@ -74,7 +74,7 @@ const run = createRoute({ getParentRoute: () => root, path: "/runs/$runId", comp
 const compare = createRoute({
   getParentRoute: () => root,
   path: "/compare",
-  validateSearch: kept(["runs", "group", "experiment", "where", "all", "baseline", "pair"]),
+  validateSearch: kept(["runs", "group", "experiment", "where", "all", "baseline", "pair", "step", "items", "find"]),
   component: lazyRouteComponent(() => import("./pages/Compare.tsx"), "Compare")
 })
 

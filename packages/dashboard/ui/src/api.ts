@@ -1,9 +1,9 @@
 /** The API of the page, as the page asks it: relative to where it is mounted. */
 import type { ComparisonJson, GroupComparisonJson, Jsonified } from "@uniflow/compare"
 import type { Explanation, LogRecord, MetricSeries } from "@uniflow/core"
-import type { Curve, ExperimentSummary, FieldList, RunDetail, RunPage, RunRow } from "../../src/Api.ts"
+import type { Curve, ExperimentSummary, FieldList, ItemPage, ItemRow, ItemShow, RunDetail, RunPage, RunRow } from "../../src/Api.ts"
 
-export type { ComparisonJson, Curve, ExperimentSummary, FieldList, GroupComparisonJson, RunPage, RunRow }
+export type { ComparisonJson, Curve, ExperimentSummary, FieldList, GroupComparisonJson, ItemPage, ItemRow, ItemShow, RunPage, RunRow }
 export type Run = RunDetail
 export type Bucket = Jsonified<MetricSeries.Bucket>
 
@@ -69,6 +69,8 @@ export const api = {
   cancel: (runId: string) => send<{ readonly asked: boolean }>("POST", `api/runs/${id(runId)}/cancel`, {}),
   pin: (runId: string) => send<{ readonly experiment: string }>("POST", `api/runs/${id(runId)}/pin`, {}),
   compare: (runIds: ReadonlyArray<string>) => request<ComparisonJson>(`api/compare${query({ runs: runIds.join(",") })}`),
+  items: (asked: { readonly runs: ReadonlyArray<string>; readonly step: string; readonly show: ItemShow; readonly search: string; readonly after: string | undefined }) =>
+    request<ItemPage>(`api/compare/items${query({ ...asked, runs: asked.runs.join(",") })}`),
   groups: (asked: { readonly experiment?: string | undefined; readonly where?: string | undefined; readonly groupBy: string; readonly pairBy?: string | undefined; readonly baseline?: string | undefined }) =>
     request<GroupComparisonJson>(`api/compare/groups${query({ ...asked })}`),
   artifact: (runId: string, name: string) => address(`api/artifacts/${id(runId)}${query({ name })}`)

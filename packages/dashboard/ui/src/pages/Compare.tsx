@@ -5,6 +5,7 @@ import { api } from "../api.ts"
 import { CodeDiff } from "../parts/CodeDiff.tsx"
 import { GroupReport } from "../parts/GroupReport.tsx"
 import { RunComparison } from "../parts/RunComparison.tsx"
+import { RunItems } from "../parts/RunItems.tsx"
 import { Section } from "../parts/Section.tsx"
 import { Empty, Failure, Loading } from "../parts/States.tsx"
 import { VerdictSentence } from "../parts/VerdictSentence.tsx"
@@ -18,7 +19,7 @@ const Runs = ({ ids }: { readonly ids: ReadonlyArray<string> }) => {
   const { all } = useSearch({ from: "/compare" })
   const navigate = useNavigate({ from: "/compare" })
   // The order of the runs is the reader's, and part of the address; each order is compared on its own.
-  const { data, error, isPending } = useQuery({ queryKey: ["compare", ...ids], queryFn: () => api.compare(ids), placeholderData: (before) => before })
+  const { data, error, isPending } = useQuery({ queryKey: ["compare", ...ids], queryFn: () => api.compare(ids), placeholderData: (before) => before, meta: { runs: ids } })
   if (isPending) return <Loading rows={12} />
   if (error) return <Failure error={error} />
   const show = (runs: ReadonlyArray<string>): void => void navigate({ search: (before) => ({ ...before, runs: runs.join(",") }), replace: true })
@@ -39,6 +40,7 @@ const Runs = ({ ids }: { readonly ids: ReadonlyArray<string> }) => {
         <Choice on={all !== undefined} onClick={() => void navigate({ search: (before) => ({ ...before, all: "1" }), replace: true })}>All</Choice>
       </div>
       <RunComparison comparison={data} all={all !== undefined} onBaseline={(id) => show([id, ...ids.filter((one) => one !== id)])} onRemove={(id) => show(ids.filter((one) => one !== id))} />
+      <RunItems comparison={data} ids={data.runs.map(({ id }) => id)} />
       {data.code.changes.length === 0 ? null : <div className="mt-8"><Section title="Changes of code"><CodeDiff changes={data.code.changes} runs={data.runs} /></Section></div>}
     </>
   )

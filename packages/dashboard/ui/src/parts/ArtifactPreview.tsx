@@ -6,7 +6,7 @@ import { formatBytes } from "@uniflow/compare"
 import { useQuery } from "@tanstack/react-query"
 import { useEffect, useMemo, useState } from "react"
 import { api, ApiError } from "../api.ts"
-import { cborText } from "./cborText.ts"
+import { cborText } from "../../../src/internal/cborText.ts"
 import { Failure } from "./States.tsx"
 
 const MOST_BYTES = 256 * 1024
