@@ -12,9 +12,18 @@ import * as NodePlatform from "./NodePlatform.ts"
 import * as SqliteRunStore from "./SqliteRunStore.ts"
 import * as UniflowDirectory from "./UniflowDirectory.ts"
 
+/** Where runs and artifacts are kept instead of a folder of this machine: a database, say. */
+export interface Stores {
+  /** Tells one from another, and names it in messages: no secrets. */
+  readonly name: string
+  readonly layer: Layer.Layer<RunStore | ArtifactStore, StoreError>
+}
+
 export interface OpenOptions<S = never, E = never> {
   /** The folder that holds everything. Default: `UNIFLOW_DIR`, else `.uniflow` in the root of the workspace. */
   readonly directory?: string | undefined
+  /** Where runs and artifacts are kept instead. The folder then holds what this machine keeps for itself: caches and what spills. */
+  readonly stores?: Stores | undefined
   /** Services that steps written as Effects require. */
   readonly layer?: Layer.Layer<S, E> | undefined
   /**
@@ -29,17 +38,19 @@ export interface OpenOptions<S = never, E = never> {
   readonly retention?: Retention.Rules | undefined
 }
 
-/** The stores of a folder of this machine, without what runs pipelines. The folder is made by the first write. */
-export const layerStores = (options: Pick<OpenOptions, "directory"> = {}): Layer.Layer<RunStore | ArtifactStore | UniflowDirectory.UniflowDirectory, StoreError> => {
-  const directory = UniflowDirectory.layer({ directory: options.directory })
-  return Layer.mergeAll(SqliteRunStore.layerDirectory, FileArtifactStore.layer).pipe(Layer.provideMerge(NodePlatform.layer.pipe(Layer.provideMerge(directory))))
-}
+const inFolder = Layer.mergeAll(SqliteRunStore.layerDirectory, FileArtifactStore.layer)
 
-/** All of UniFlow's services on a folder of this machine. */
-export const layer = (options: Pick<OpenOptions, "directory"> = {}): Layer.Layer<Uniflow.Services | UniflowDirectory.UniflowDirectory, StoreError> => {
-  const directory = UniflowDirectory.layer({ directory: options.directory })
-  const platform = NodePlatform.layer.pipe(Layer.provideMerge(directory))
-  const stores = Layer.mergeAll(SqliteRunStore.layerDirectory, FileArtifactStore.layer, CborCodec.layer).pipe(Layer.provideMerge(platform))
+type Place = Pick<OpenOptions, "directory" | "stores">
+
+const platformOf = ({ directory }: Place) => NodePlatform.layer.pipe(Layer.provideMerge(UniflowDirectory.layer({ directory })))
+
+/** The stores of a folder of this machine (or those given), without what runs pipelines. The folder is made by the first write. */
+export const layerStores = (options: Place = {}): Layer.Layer<RunStore | ArtifactStore | UniflowDirectory.UniflowDirectory, StoreError> =>
+  (options.stores?.layer ?? inFolder).pipe(Layer.provideMerge(platformOf(options)))
+
+/** All of UniFlow's services on a folder of this machine, or on the stores given. */
+export const layer = (options: Place = {}): Layer.Layer<Uniflow.Services | UniflowDirectory.UniflowDirectory, StoreError> => {
+  const stores = Layer.mergeAll(options.stores?.layer ?? inFolder, CborCodec.layer).pipe(Layer.provideMerge(platformOf(options)))
   return Runner.layer.pipe(Layer.provideMerge(stores))
 }
 
@@ -84,7 +95,7 @@ const occasionally = (work: () => Promise<void>) => {
 }
 
 const make = <S, E>(options: OpenOptions<S, E>): Uniflow.Uniflow<S> => {
-  const base = layer({ directory: options.directory })
+  const base = layer(options)
   // Without a layer of the user's, S is never: there is nothing to add.
   const all = (options.layer === undefined ? base : Layer.mergeAll(base, options.layer)) as Layer.Layer<Uniflow.Services | S, StoreError | E>
   let guard: (active: boolean) => void = () => {}
@@ -115,11 +126,11 @@ const shared = Symbol.for("@uniflow/node/NodeUniflow/shared")
 
 /**
  * The instance that a whole process shares: opened at its first use, the same after a hot reload, and never what
- * keeps the process alive. One for each folder.
+ * keeps the process alive. One for each folder, and for each name of stores.
  */
 export const lazy = <S = never, E = never>(options: OpenOptions<S, E> = {}): Uniflow.Uniflow<S> => {
   const registry = ((globalThis as { [shared]?: Map<string, Uniflow.Uniflow<S>> })[shared] ??= new Map())
-  const key = options.directory ?? ""
+  const key = JSON.stringify([options.directory, options.stores?.name])
   const known = registry.get(key)
   if (known !== undefined) return known
   const uniflow = make({ handleSignals: false, ...options })

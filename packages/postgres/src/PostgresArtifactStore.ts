@@ -11,7 +11,7 @@ import {
 import { Clock, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { SqlError } from "effect/sql"
 import { inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
-import { isDisconnected, isPassing, postgresError } from "./internal/postgresErrors.ts"
+import { isDisconnected, isMadeMeanwhile, isPassing, postgresError } from "./internal/postgresErrors.ts"
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
 export interface PostgresArtifactOptions extends PostgresOptions {
@@ -272,7 +272,7 @@ const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effe
     const before = (yield* Clock.currentTimeMillis) - UNFINISHED_MS
     yield* transaction((ask) => Effect.andThen(ask(SWEEP_PARTS, [before]), ask(SWEEP, [before])))
   })
-  yield* Effect.mapError(setUp, failed(`${name} cannot be used`))
+  yield* Effect.mapError(patiently(setUp, isMadeMeanwhile), failed(`${name} cannot be used`))
 
   return { put, get, stream, size, remove, list }
 })

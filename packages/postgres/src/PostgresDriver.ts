@@ -16,7 +16,7 @@ import { Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, type SqlError } from "effect/sql"
 import { connectionConfig, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
-import { isDisconnected, isPassing, postgresError, stateOf } from "./internal/postgresErrors.ts"
+import { isDisconnected, isMadeMeanwhile, isPassing, postgresError, stateOf } from "./internal/postgresErrors.ts"
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
 export type { PostgresOptions }
@@ -194,7 +194,7 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
     yield* client.unsafe("CREATE TABLE IF NOT EXISTS writers (id TEXT PRIMARY KEY, batch BIGINT NOT NULL, at_ms DOUBLE PRECISION NOT NULL)")
     yield* client.unsafe(FORGET, [Date.now() - MARK_MS])
   })
-  yield* Effect.mapError(patiently(setUp, isDisconnected), (error) => postgresError(`${name} cannot be used`, error))
+  yield* Effect.mapError(patiently(setUp, (error) => isDisconnected(error) || isMadeMeanwhile(error)), (error) => postgresError(`${name} cannot be used`, error))
 
   return {
     dialect: "pg",

@@ -1,7 +1,7 @@
 import { RunStore } from "@uniflow/core"
 import { runStoreSuite } from "@uniflow/testkit"
 import { Context, Effect, Layer } from "effect"
-import { afterAll, beforeAll } from "vitest"
+import { afterAll, beforeAll, expect, it } from "vitest"
 import { PostgresRunStore } from "../src/index.ts"
 import { type Server, startServer } from "./server.ts"
 
@@ -23,3 +23,10 @@ const place = Effect.sync(() => {
 })
 
 runStoreSuite({ name: "PostgresRunStore", store: place, cases: 10 })
+
+// The user's own schema, which PostgreSQL looks in first by itself, and one that is only found by its name.
+it("several stores in one database know nothing of each other", async () => {
+  const runs = (schema: string) =>
+    Effect.runPromise(Effect.scoped(Effect.flatMap(RunStore, (store) => store.runs({ limit: 10 })).pipe(Effect.provide(PostgresRunStore.layer({ url: server.url, schema })))))
+  for (const schema of ["uniflow", "other", "uniflow", "it's \"quoted\""]) expect(await runs(schema)).toEqual([])
+})

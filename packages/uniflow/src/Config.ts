@@ -18,6 +18,8 @@ export interface Config<P extends ReadonlyArray<Pipeline.Any> = ReadonlyArray<Pi
   readonly layer?: Layer.Layer<S, E> | undefined
   /** The folder that holds everything, relative to this file. Default: `UNIFLOW_DIR`, else `.uniflow` in the root of the workspace. */
   readonly directory?: string | undefined
+  /** Where runs and artifacts are kept instead of a folder: `postgres://…`, as `Uniflow.open({ url })` takes it. Default: `UNIFLOW_URL`. */
+  readonly url?: string | undefined
   /**
    * Which runs are removed by themselves when a command that runs pipelines has ended, with the bytes that nobody refers to
    * (`Uniflow.open({ retention })` is for programs); and what `uniflow prune` removes when it is given no rules. Nothing by default.

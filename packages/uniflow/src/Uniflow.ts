@@ -6,6 +6,7 @@
 import { compareGroups, type Comparison, compareRuns, type GroupComparison, type GroupOptions } from "@uniflow/compare"
 import type { Pipeline, RunResult, Uniflow as CoreUniflow } from "@uniflow/core"
 import { NodeUniflow } from "@uniflow/node"
+import { storesAt, urlFromEnvironment } from "./StoreUrl.ts"
 
 /** What a fork gives: the result of its run, and how it compares with the run that it was made from. */
 export interface ForkResult<P extends Pipeline.Any = Pipeline.Any> extends RunResult<P> {
@@ -50,16 +51,30 @@ const withComparison = <S>(uniflow: CoreUniflow.Uniflow<S>): Uniflow<S> => {
   })
 }
 
+/** Where UniFlow is opened, and with what. */
+export interface OpenOptions<S = never, E = never> extends Omit<NodeUniflow.OpenOptions<S, E>, "stores"> {
+  /**
+   * Where runs and artifacts are kept instead of a folder: `postgres://user:password@host/database`, which needs `@uniflow/postgres`;
+   * `?schema=name` for another schema than `uniflow`. Default: `UNIFLOW_URL`, unless `directory` is given.
+   */
+  readonly url?: string | undefined
+}
+
+const placed = <S, E>({ url, ...options }: OpenOptions<S, E>): NodeUniflow.OpenOptions<S, E> => {
+  const at = url ?? (options.directory === undefined ? urlFromEnvironment() : undefined)
+  return at === undefined ? options : { ...options, stores: storesAt(at) }
+}
+
 /**
- * Opens UniFlow on `.uniflow/` of the workspace, or on another folder. Close it at the end (`close`, or `await using`).
+ * Opens UniFlow on `.uniflow/` of the workspace, on another folder, or on a database. Close it at the end (`close`, or `await using`).
  *
  * Rejects with `StoreError` when the folder is one that the next build would delete, or on a network file system.
  */
-export const open = async <S = never, E = never>(options?: NodeUniflow.OpenOptions<S, E>): Promise<Uniflow<S>> =>
-  withComparison(await NodeUniflow.open(options))
+export const open = async <S = never, E = never>(options: OpenOptions<S, E> = {}): Promise<Uniflow<S>> =>
+  withComparison(await NodeUniflow.open(placed(options)))
 
 /**
  * The instance that a whole process shares: opened at its first use, the same after a hot reload, and never what
  * keeps the process alive.
  */
-export const lazy = <S = never, E = never>(options?: NodeUniflow.OpenOptions<S, E>): Uniflow<S> => withComparison(NodeUniflow.lazy(options))
+export const lazy = <S = never, E = never>(options: OpenOptions<S, E> = {}): Uniflow<S> => withComparison(NodeUniflow.lazy(placed(options)))

@@ -28,6 +28,9 @@ export const isPassing = (error: unknown): boolean => {
   return state === "40001" || state === "40P01" || state === "55P03"
 }
 
+/** Whether another process made the same schema or table at that moment: `IF NOT EXISTS` does not see to it. */
+export const isMadeMeanwhile = (error: unknown): boolean => /^(23505|42P06|42P07|42710)$/.test(stateOf(error) ?? "")
+
 const meanings: ReadonlyArray<readonly [state: RegExp, reason: StoreReason, advice: string]> = [
   [/^(40001|40P01|55P03)$/, "Busy", "others are writing for too long; try again"],
   [/^57P|^08/, "Unavailable", "the connection was lost or the server is going down"],

@@ -24,7 +24,7 @@ export const inSchema = (schema: string): (sql: string) => string => {
     let parameters = 0
     const text = sql
       .replace(TABLE, (_, word: string, quote: string, table: string) => `${word} ${prefix}${quote}${table}${quote}`)
-      .replaceAll("to_regclass(?)", `to_regclass('${literal(prefix)}' || ?)`)
+      .replace(/to_regclass\((\?|\$\d+)\)/g, (_, parameter: string) => `to_regclass('${literal(prefix)}' || ${parameter})`)
       .replaceAll("pg_get_serial_sequence('", `pg_get_serial_sequence('${literal(prefix)}`)
       .replace(/\?/g, () => `$${++parameters}`)
     if (known.size < 2000) known.set(sql, text)

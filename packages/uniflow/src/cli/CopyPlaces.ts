@@ -1,18 +1,22 @@
 /**
- * What the two names of `uniflow copy` stand for: the folder of a store, a project that has one, or an archive.
+ * What the two names of `uniflow copy` stand for: the folder of a store, a project that has one, a database by its URL, or an
+ * archive.
  */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { ArtifactStore, RunStore, type StoreError } from "@uniflow/core"
 import { CopyPlace, NodeUniflow, RunArchive, UniflowDirectory } from "@uniflow/node"
 import { Context, Effect, Layer, type Scope } from "effect"
+import { shownUrl, storesAt } from "../StoreUrl.ts"
 import { NotFound, UsageError } from "./Failure.ts"
 
 /** A place, before it is opened. */
 export interface Place {
   readonly kind: "archive" | "store"
-  /** Absolute. */
+  /** Absolute; the URL without secrets where it is no place on a disk. */
   readonly path: string
+  /** Of a store that is no folder. */
+  readonly url?: string | undefined
 }
 
 /** A store's database, inside its folder. */
@@ -24,7 +28,7 @@ const has = (folder: string, name: string): boolean => existsSync(join(folder, n
 
 /** What a name stands for; `isSource` has to be there. */
 export const placeOf = (given: string, cwd: string, isSource: boolean): Place => {
-  if (/^postgres(ql)?:\/\//i.test(given)) throw new UsageError("Copying from and to PostgreSQL needs @uniflow/postgres, which this release does not have yet. Copy between folders and archives.")
+  if (/^postgres(ql)?:\/\//i.test(given)) return { kind: "store", path: shownUrl(given), url: given }
   if (given === "" || /^[a-z][a-z0-9+.-]+:\/\//i.test(given)) throw new UsageError(`${JSON.stringify(given)} is no folder and no archive (${RunArchive.EXTENSION}).`)
   const path = resolve(cwd, given)
   if (!existsSync(path)) {
@@ -49,12 +53,12 @@ export const placeOf = (given: string, cwd: string, isSource: boolean): Place =>
 const real = (path: string): string => existsSync(path) ? realpathSync(path) : dirname(path) === path ? path : join(real(dirname(path)), basename(path))
 
 /** Whether both are one. */
-export const isSame = (a: Place, b: Place): boolean => real(a.path) === real(b.path)
+export const isSame = (a: Place, b: Place): boolean => a.url !== undefined || b.url !== undefined ? a.path === b.path : real(a.path) === real(b.path)
 
-const store = Effect.fnUntraced(function*({ path }: Place): Effect.fn.Return<CopyPlace.CopySource & CopyPlace.CopyTarget, StoreError, Scope.Scope> {
+const store = Effect.fnUntraced(function*({ path, url }: Place): Effect.fn.Return<CopyPlace.CopySource & CopyPlace.CopyTarget, StoreError, Scope.Scope> {
   // Refuses folders that the next build would delete.
-  yield* UniflowDirectory.make({ directory: path })
-  const context = yield* Layer.build(NodeUniflow.layerStores({ directory: path }))
+  if (url === undefined) yield* UniflowDirectory.make({ directory: path })
+  const context = yield* Layer.build(NodeUniflow.layerStores(url === undefined ? { directory: path } : { stores: storesAt(url) }))
   return CopyPlace.store(path, Context.get(context, RunStore), Context.get(context, ArtifactStore))
 })
 

@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { Pipeline, Retention } from "@uniflow/core"
 import { Effect, Layer, Result } from "effect"
 import type { Config } from "../Config.ts"
+import { isStoreUrl } from "../StoreUrl.ts"
 import { suggest } from "./Suggestion.ts"
 
 /** Names that are looked for, the first one found counts. */
@@ -62,9 +63,9 @@ export const loadConfig = async (cwd: string, given: string | undefined): Promis
  * The config for commands that need no code: imported only where it seems to say what they ask for (which folder is used,
  * which runs are kept). Undefined where there is none, or where it says nothing of the kind.
  */
-export const loadConfigFor = async (option: "directory" | "retention", cwd: string, given: string | undefined): Promise<ProjectConfig | undefined> => {
+export const loadConfigFor = async (option: "place" | "retention", cwd: string, given: string | undefined): Promise<ProjectConfig | undefined> => {
   const path = locate(cwd, given)
-  return path !== undefined && (given !== undefined || new RegExp(`\\b${option}\\b`).test(readFileSync(path, "utf8"))) ? importConfig(path) : undefined
+  return path !== undefined && (given !== undefined || (option === "place" ? /\b(directory|url)\b/ : /\bretention\b/).test(readFileSync(path, "utf8"))) ? importConfig(path) : undefined
 }
 
 const importConfig = async (path: string): Promise<ProjectConfig> => {
@@ -88,8 +89,8 @@ const check = (shown: string, value: unknown): Config => {
   if (typeof value !== "object" || value === null) {
     return wrong("it must export its config as default: export default defineConfig({ pipelines: [...] }).")
   }
-  const { directory, layer, pipelines, retention, ...others }: { readonly [K in keyof Config]?: unknown } = value
-  for (const name of Object.keys(others)) wrong(`it holds "${name}", which means nothing. ${suggest(name, ["pipelines", "layer", "directory", "retention"], "options")}`)
+  const { directory, layer, pipelines, retention, url, ...others }: { readonly [K in keyof Config]?: unknown } = value
+  for (const name of Object.keys(others)) wrong(`it holds "${name}", which means nothing. ${suggest(name, ["pipelines", "layer", "directory", "url", "retention"], "options")}`)
   if (!Array.isArray(pipelines)) return wrong("`pipelines` must be an array of pipelines.")
   const seen = new Set<string>()
   for (const [at, pipeline] of pipelines.entries()) {
@@ -98,8 +99,10 @@ const check = (shown: string, value: unknown): Config => {
     seen.add(pipeline.name)
   }
   if (directory !== undefined && (typeof directory !== "string" || directory === "")) return wrong("`directory` must be the path of a folder.")
+  if (url !== undefined && (typeof url !== "string" || !isStoreUrl(url))) return wrong("`url` must be the URL of a store: postgres://user:password@host/database.")
+  if (url !== undefined && directory !== undefined) return wrong("it names a `directory` and a `url`: runs are kept in one of them.")
   if (layer !== undefined && !Layer.isLayer(layer)) return wrong("`layer` must be an Effect Layer.")
-  return { pipelines, directory, layer: layer as Config["layer"], retention: retention === undefined ? undefined : rulesOf(retention, wrong) }
+  return { pipelines, directory, url, layer: layer as Config["layer"], retention: retention === undefined ? undefined : rulesOf(retention, wrong) }
 }
 
 const rulesOf = (given: unknown, wrong: (issue: string) => never): Retention.Rules => {

@@ -1,8 +1,8 @@
 /**
  * Opens UniFlow for a command and closes it at the end, whatever happens.
  *
- * Which folder: `--directory`, else the config's, else what `Uniflow.open` chooses. A command that only reads does not
- * make a folder where there is none.
+ * Where: `--directory`, else the config's `url` or `directory`, else `UNIFLOW_URL`, else the folder that `Uniflow.open` chooses. A command
+ * that only reads does not make a folder where there is none.
  */
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
@@ -10,6 +10,7 @@ import { escapeControls } from "@uniflow/compare"
 import type { Retention } from "@uniflow/core"
 import { UniflowDirectory } from "@uniflow/node"
 import { Effect } from "effect"
+import { shownUrl, urlFromEnvironment } from "../StoreUrl.ts"
 import { open } from "../Uniflow.ts"
 import type { AnyUniflow, Context } from "./Context.ts"
 import { describeFailure } from "./Failure.ts"
@@ -22,6 +23,24 @@ export const directoryFor = async (context: Context, config: ProjectConfig | und
   return { path, why: directory === undefined ? why : context.directory === undefined ? `${config!.path} names it` : "it was given by --directory" }
 }
 
+/** Where a command's runs are: a folder, or a database by its URL. */
+export type Place =
+  | { readonly url: string; readonly directory?: undefined; readonly name: string; readonly why: string }
+  | { readonly url?: undefined; readonly directory: string; readonly name: string; readonly why: string }
+
+/** Where a command's runs are, and the reason in a sentence. */
+export const placeFor = async (context: Context, config: ProjectConfig | undefined): Promise<Place> => {
+  const fromConfig = context.directory === undefined ? config?.url : undefined
+  const url = fromConfig ?? (context.directory === undefined && config?.directory === undefined ? urlFromEnvironment() : undefined)
+  if (url !== undefined) return { url, name: shownUrl(url), why: fromConfig === undefined ? "UNIFLOW_URL names it" : `${config!.path} names it` }
+  const { path, why } = await directoryFor(context, config)
+  return { directory: path, name: path, why }
+}
+
+/** Opens UniFlow there. */
+export const openAt = (place: Place): Promise<AnyUniflow> =>
+  open<unknown>({ ...place.url === undefined ? { directory: place.directory } : { url: place.url }, handleSignals: false })
+
 const using = async <A>(uniflow: AnyUniflow, use: (uniflow: AnyUniflow) => Promise<A>): Promise<A> => {
   try {
     return await use(uniflow)
@@ -32,9 +51,9 @@ const using = async <A>(uniflow: AnyUniflow, use: (uniflow: AnyUniflow) => Promi
 
 /** Opens the store for a command that runs pipelines. Runs that the config lets go are removed when the command has told everything. */
 export const withConfig = async <A>(context: Context, config: ProjectConfig, use: (uniflow: AnyUniflow) => Promise<A>): Promise<A> => {
-  const { path } = await directoryFor(context, config)
+  const { directory, url } = await placeFor(context, config)
   const { layer, retention } = config
-  return using(await open<unknown, unknown>({ directory: path, layer, handleSignals: false }), async (uniflow) => {
+  return using(await open<unknown, unknown>({ directory, url, layer, handleSignals: false }), async (uniflow) => {
     const used = await use(uniflow)
     if (retention !== undefined) await removeOld(uniflow, retention, context)
     return used
@@ -53,6 +72,6 @@ const removeOld = async (uniflow: AnyUniflow, rules: Retention.Rules, { output }
 
 /** Opens the store for a command that needs no code; `missing` answers where nothing was ever recorded. */
 export const withStore = async <A>(context: Context, use: (uniflow: AnyUniflow) => Promise<A>, missing: (path: string) => Promise<A>): Promise<A> => {
-  const { path } = await directoryFor(context, await loadConfigFor("directory", context.cwd, context.config))
-  return existsSync(path) ? using(await open<unknown>({ directory: path, handleSignals: false }), use) : missing(path)
+  const place = await placeFor(context, await loadConfigFor("place", context.cwd, context.config))
+  return place.url !== undefined || existsSync(place.directory) ? using(await openAt(place), use) : missing(place.directory)
 }

@@ -5,7 +5,7 @@ import { abandonedOf } from "../Abandoned.ts"
 import type { Context, Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { describeFailure } from "../Failure.ts"
-import { directoryFor, withStore } from "../openStore.ts"
+import { placeFor, withStore } from "../openStore.ts"
 import { findConfig, loadConfigFor, shownPath } from "../ProjectConfig.ts"
 import { lookAt, type StoreHealth } from "../StoreHealth.ts"
 
@@ -16,6 +16,9 @@ interface Finding {
 }
 
 interface Diagnosis {
+  /** Where runs are kept, as it is shown. */
+  readonly place: string | undefined
+  /** The folder; undefined where runs are kept in a database. */
   readonly directory: string | undefined
   readonly why: string | undefined
   readonly exists: boolean
@@ -43,29 +46,30 @@ const abandoned = (context: Context): Promise<ReadonlyArray<string>> =>
 const diagnose = async (context: Context): Promise<Diagnosis> => {
   const findings: Array<Finding> = []
   const found = context.config ?? findConfig(context.cwd)
-  const config = await attempt(() => loadConfigFor("directory", context.cwd, context.config), (problem) => findings.push({ problem, fix: "Correct the config; uniflow run and resume need it." }))
-  const chosen = await attempt(() => directoryFor(context, config), (problem) => findings.push({ problem, fix: "Name another folder: --directory <folder>, UNIFLOW_DIR, or `directory` in the config." }))
-  const exists = chosen !== undefined && existsSync(chosen.path)
-  const health = exists ? await lookAt(chosen.path) : undefined
-  if (exists && !statSync(chosen.path).isDirectory()) findings.push({ problem: `${chosen.path} is not a folder.`, fix: "Move it aside, or name another folder: --directory <folder>, UNIFLOW_DIR, or `directory` in the config." })
+  const config = await attempt(() => loadConfigFor("place", context.cwd, context.config), (problem) => findings.push({ problem, fix: "Correct the config; uniflow run and resume need it." }))
+  const place = await attempt(() => placeFor(context, config), (problem) => findings.push({ problem, fix: "Name another folder: --directory <folder>, UNIFLOW_DIR, or `directory` in the config." }))
+  const directory = place?.directory
+  const exists = place?.url !== undefined || (directory !== undefined && existsSync(directory))
+  const health = directory !== undefined && exists ? await lookAt(directory) : undefined
+  if (directory !== undefined && exists && !statSync(directory).isDirectory()) findings.push({ problem: `${directory} is not a folder.`, fix: "Move it aside, or name another folder: --directory <folder>, UNIFLOW_DIR, or `directory` in the config." })
   if (health?.problem !== undefined) {
     // The store says more than SQLite does of what is wrong with its file.
     let problem = `The database cannot be read: ${health.problem}`
     await attempt(() => abandoned(context), (told) => (problem = told))
-    findings.push({ problem, fix: `Look at its permissions; if it is damaged, move ${chosen!.path} aside and begin anew, or restore a backup.` })
+    findings.push({ problem, fix: `Look at its permissions; if it is damaged, move ${directory} aside and begin anew, or restore a backup.` })
   }
   for (const damage of health?.database?.damage ?? []) findings.push({ problem: `SQLite found damage: ${damage}`, fix: "Stop all processes, copy the folder, and recover what can be read: sqlite3 uniflow.db .recover" })
-  if (health?.database !== undefined) {
+  if (health?.database !== undefined || place?.url !== undefined) {
     const dead = await attempt(() => abandoned(context), (problem) => findings.push({ problem, fix: "The store cannot be opened; the message says what helps." }))
     for (const id of dead ?? []) findings.push({ problem: `Run ${id} stands as running, and its process is dead.`, fix: `uniflow resume ${id}` })
   }
-  return { directory: chosen?.path, why: chosen?.why, exists, config: found, health, findings }
+  return { place: place?.name, directory, why: place?.why, exists, config: found, health, findings }
 }
 
-const render = (context: Context, { config, directory, exists, findings, health, why }: Diagnosis): string => {
+const render = (context: Context, { config, directory, exists, findings, health, place, why }: Diagnosis): string => {
   const { columns, color, tone } = context.output
   const rows: Array<readonly [string, Cell | string]> = []
-  if (directory !== undefined) rows.push(["folder", directory], ["", { text: `because ${why ?? ""}`, tone: "faint" }])
+  if (place !== undefined) rows.push([directory === undefined ? "database" : "folder", place], ["", { text: `because ${why ?? ""}`, tone: "faint" }])
   rows.push(
     ["config", config === undefined ? { text: "none found (uniflow run and resume need one)", tone: "faint" } : shownPath(config)],
     ["uniflow", context.version],
@@ -103,9 +107,10 @@ export const doctor: Handler<{}> = async (_, context) => {
   const { output } = context
   const diagnosis = await diagnose(context)
   if (output.json) {
-    const { config, directory, exists, findings, health, why } = diagnosis
+    const { config, directory, exists, findings, health, place, why } = diagnosis
     output.document({
       directory: directory ?? null,
+      place: place ?? null,
       why: why ?? null,
       exists,
       config: config ?? null,

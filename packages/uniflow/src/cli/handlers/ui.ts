@@ -5,9 +5,8 @@ import { type Authorize, Dashboard } from "@uniflow/dashboard"
 import type { Handler } from "../Context.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { UsageError } from "../Failure.ts"
-import { directoryFor } from "../openStore.ts"
+import { openAt, placeFor } from "../openStore.ts"
 import { loadConfigFor } from "../ProjectConfig.ts"
-import { open } from "../../Uniflow.ts"
 
 export interface UiInput {
   readonly port: number | undefined
@@ -52,8 +51,8 @@ export const ui: Handler<UiInput> = async ({ host, noOpen, port }, context) => {
   const { output } = context
   if (port !== undefined && !(port >= 0 && port <= 65_535)) throw new UsageError("--port must be a whole number from 0 to 65535.")
   const { serve } = await import("srvx")
-  const { path } = await directoryFor(context, await loadConfigFor("directory", context.cwd, context.config))
-  const uniflow = await open<unknown>({ directory: path, handleSignals: false })
+  const place = await placeFor(context, await loadConfigFor("place", context.cwd, context.config))
+  const uniflow = await openAt(place)
   const token = loopback.has(host) ? undefined : randomBytes(24).toString("base64url")
   const name = host.includes(":") ? `[${host}]` : host
   const hosts: Array<string> = []
@@ -77,10 +76,10 @@ export const ui: Handler<UiInput> = async ({ host, noOpen, port }, context) => {
     const bound = new URL(server.url!).port
     hosts.push(...["localhost", "127.0.0.1", "[::1]"].map((one) => `${one}:${bound}`))
     const url = `http://${loopback.has(host) ? "localhost" : name}:${bound}/${token === undefined ? "" : `?token=${token}`}`
-    if (output.json) output.document({ url, directory: path })
+    if (output.json) output.document({ url, directory: place.directory ?? null, store: place.name })
     else {
       output.line(url)
-      output.remark(token === undefined ? `The runs in ${path}. Ctrl-C ends it.` : "Whoever has this address sees the runs. Ctrl-C ends it.")
+      output.remark(token === undefined ? `The runs in ${place.name}. Ctrl-C ends it.` : "Whoever has this address sees the runs. Ctrl-C ends it.")
     }
     if (!noOpen && output.isTerminal) show(url)
     await new Promise<void>((resolve) => {
