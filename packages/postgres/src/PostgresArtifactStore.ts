@@ -10,7 +10,7 @@ import {
 } from "@uniflow/core"
 import { Clock, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { SqlError } from "effect/sql"
-import { inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
+import { FIRST_PATIENCE_MS, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
 import { isDisconnected, isMadeMeanwhile, isPassing, postgresError } from "./internal/postgresErrors.ts"
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
@@ -58,12 +58,14 @@ const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effe
   const failed = (what: string) => (error: unknown): StoreError => postgresError(what, error)
   const pool = yield* Effect.mapError(inRealTime(PgPool.make(poolConfig(options))), failed(`${name} cannot be used`))
   const patiently = patientlyFor(options)
+  const atFirst = patientlyFor({ ...options, patienceMs: FIRST_PATIENCE_MS })
   const passes = (error: SqlError.SqlError): boolean => isDisconnected(error) || isPassing(error)
 
   type Row = ReadonlyArray<unknown>
   type Ask = (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<Row>, SqlError.SqlError>
 
-  const ask: Ask = (sql, params) => patiently(inRealTime(pool.use((connection) => connection.queryValues(rewritten(sql), params))), passes)
+  const once: Ask = (sql, params) => inRealTime(pool.use((connection) => connection.queryValues(rewritten(sql), params)))
+  const ask: Ask = (sql, params) => patiently(once(sql, params), passes)
 
   /** A transaction that may be done twice: the second time changes nothing that the first one has not. */
   const transaction = <A>(use: (ask: Ask) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
@@ -267,12 +269,12 @@ const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effe
     }))
 
   const setUp = Effect.gen(function*() {
-    yield* ask(`CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`, [])
-    for (const sql of SET_UP) yield* ask(sql, [])
+    yield* once(`CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`, [])
+    for (const sql of SET_UP) yield* once(sql, [])
     const before = (yield* Clock.currentTimeMillis) - UNFINISHED_MS
     yield* transaction((ask) => Effect.andThen(ask(SWEEP_PARTS, [before]), ask(SWEEP, [before])))
   })
-  yield* Effect.mapError(patiently(setUp, isMadeMeanwhile), failed(`${name} cannot be used`))
+  yield* Effect.mapError(atFirst(setUp, (error) => isDisconnected(error) || isMadeMeanwhile(error)), failed(`${name} cannot be used`))
 
   return { put, get, stream, size, remove, list }
 })

@@ -15,7 +15,7 @@ import { SqlDriver, type SqlDriverService, type SqlOutcome, type SqlUnit } from 
 import { Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, type SqlError } from "effect/sql"
-import { connectionConfig, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
+import { connectionConfig, FIRST_PATIENCE_MS, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
 import { isDisconnected, isMadeMeanwhile, isPassing, postgresError, stateOf } from "./internal/postgresErrors.ts"
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
@@ -46,6 +46,7 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
   const name = nameOf(options)
   const rewritten = inSchema(schema)
   const patiently = patientlyFor(options)
+  const atFirst = patientlyFor({ ...options, patienceMs: FIRST_PATIENCE_MS })
   const scope = yield* Effect.scope
 
   const pool = yield* Effect.mapError(inRealTime(PgPool.make(poolConfig(options))), (error) => postgresError(`${name} cannot be used`, error))
@@ -194,7 +195,7 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
     yield* client.unsafe("CREATE TABLE IF NOT EXISTS writers (id TEXT PRIMARY KEY, batch BIGINT NOT NULL, at_ms DOUBLE PRECISION NOT NULL)")
     yield* client.unsafe(FORGET, [Date.now() - MARK_MS])
   })
-  yield* Effect.mapError(patiently(setUp, (error) => isDisconnected(error) || isMadeMeanwhile(error)), (error) => postgresError(`${name} cannot be used`, error))
+  yield* Effect.mapError(atFirst(setUp, (error) => isDisconnected(error) || isMadeMeanwhile(error)), (error) => postgresError(`${name} cannot be used`, error))
 
   return {
     dialect: "pg",

@@ -86,7 +86,6 @@ describe("uniflow copy", { timeout: 60_000 }, () => {
       [".", "full", 2, "holds something else than runs"],
       [".", "b.zip", 2, "ends with .uniflow.tar"],
       [".", "full/other.txt", 2, "is no folder"],
-      [".", "postgres://user:secret@host/db", 2, "@uniflow/postgres"],
       [".", ".uniflow", 2, "cannot be copied to itself"],
       [".", "link", 2, "cannot be copied to itself"],
       ["junk.uniflow.tar", "to", 2, "is not used: it is no tar file of the kind that UniFlow writes. Nothing was written"],

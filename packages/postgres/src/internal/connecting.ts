@@ -51,6 +51,9 @@ const pause = (attempt: number): Effect.Effect<void> =>
 export const inRealTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, Clock.Clock, Clock.Clock.defaultValue())
 
+/** How long a server is tried that was never reached, in milliseconds: it may be starting, and the URL may be wrong. */
+export const FIRST_PATIENCE_MS = 2_000
+
 /** Repeats what failed for a reason that passes, for as long as that is worth while. */
 export const patientlyFor = ({ patienceMs = 30_000 }: PostgresOptions) =>
 <A, E, R>(effect: Effect.Effect<A, E, R>, passes: (error: E) => boolean): Effect.Effect<A, E, R> =>
