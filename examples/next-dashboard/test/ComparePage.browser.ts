@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { deflateSync, crc32 } from "node:zlib"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { Metrics, Pipeline, Schema, Step, Uniflow } from "uniflow"
 import { afterAll, beforeAll, expect, it } from "vitest"
@@ -23,10 +24,35 @@ const answer = Step.map("answer", {
     return { output: other && item.ask === "8 plus 8" ? `${output}.` : output, expected: item.expected, scores: { exact: right } }
   }
 })
+/** A picture of one colour; `declared` is what its header says. */
+const png = (side: number, colour: readonly [number, number, number], declared = side): Buffer => {
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const body = Buffer.concat([Buffer.from(type), data])
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)]
+    length.writeUInt32BE(data.length)
+    check.writeUInt32BE(crc32(body))
+    return Buffer.concat([length, body, check])
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(declared, 0)
+  header.writeUInt32BE(declared, 4)
+  header.set([8, 2], 8)
+  const row = Buffer.from([0, ...Array.from({ length: side }, () => colour).flat()])
+  return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk("IHDR", header), chunk("IDAT", deflateSync(Buffer.concat(Array.from({ length: side }, () => row)))), chunk("IEND", Buffer.alloc(0))])
+}
+
 const judge = Step.make("judge", {
   version: "1",
   inputs: { answers: answer },
-  run: ({ inputs }) => Metrics.create({ accuracy: inputs.answers.filter((one) => one.ok && one.value.scores.exact).length / inputs.answers.length })
+  params: { prompt: Schema.String },
+  run: async ({ artifacts, inputs, params: { prompt } }) => {
+    await artifacts.put("report.txt", `Report\nprompt ${prompt}\nend\n`)
+    await artifacts.put("report.json", JSON.stringify({ prompt, same: [1, 2], nested: { tokens: [3, prompt === "a" ? 4 : 5] }, ...prompt === "a" ? { only: true } : {} }), { mediaType: "application/json" })
+    await artifacts.put("table.csv", `class,right\nyes,10\nno,${prompt === "a" ? 3 : 4}\n`)
+    await artifacts.put("plot.png", png(40, prompt === "a" ? [200, 90, 40] : [40, 90, 200]), { mediaType: "image/png" })
+    await artifacts.put("bomb.png", png(1, prompt === "a" ? [0, 0, 0] : [1, 1, 1], 60_000), { mediaType: "image/png" })
+    return Metrics.create({ accuracy: inputs.answers.filter((one) => one.ok && one.value.scores.exact).length / inputs.answers.length })
+  }
 })
 const evaluation = Pipeline.make("evaluation", { steps: [judge], goals: { accuracy: "maximize" } })
 
@@ -95,6 +121,41 @@ it("cases are chosen, found and paged, and the address keeps it", async () => {
   expect(await items.getByRole("row").count()).toBe(21)
   await items.getByRole("button", { name: "Show more of 60" }).click()
   await items.getByRole("row").nth(40).waitFor()
+  await page.close()
+  expect(problems).toEqual([])
+})
+
+it("artifacts are shown side by side with what differs: lines, paths of JSON, cells, pictures", async () => {
+  const page = await open("compare?runs=eval_a,eval_b")
+  const show = (name: string) => page.getByRole("button", { name: `Show judge/${name} side by side` }).click()
+  await show("report.txt")
+  const lines = page.getByRole("group", { name: "Differences of report.txt in eval_b" })
+  expect(await lines.textContent()).toMatch(/^ Report−removedprompt a\+addedprompt b end/)
+  await page.getByRole("button", { name: "Show the whole of report.txt in eval_b" }).click()
+  expect(await page.getByRole("group", { name: "Preview of report.txt in eval_b" }).textContent()).toBe("Report\nprompt b\nend\n")
+  await show("report.json")
+  const paths = page.getByRole("group", { name: "Differences of report.json in eval_b" })
+  await paths.getByRole("row", { name: "$.prompt \"a\" \"b\"" }).waitFor()
+  await paths.getByRole("row", { name: "$.nested.tokens[1] 4 5" }).waitFor()
+  await paths.getByRole("row", { name: "$.only true nothing" }).waitFor()
+  expect(await paths.getByRole("row").count()).toBe(4)
+  await show("table.csv")
+  await page.getByRole("group", { name: "Differences of table.csv in eval_b" }).getByRole("cell", { name: "was 3: 4" }).waitFor()
+  await show("plot.png")
+  await page.waitForFunction(() => [...document.querySelectorAll("img")].filter(({ naturalWidth }) => naturalWidth === 40).length === 2)
+  await page.close()
+  expect(problems).toEqual([])
+})
+
+it("a picture that says it has billions of pixels is not decoded", async () => {
+  const page = await open("compare?runs=eval_a,eval_b")
+  await page.getByRole("button", { name: "Show judge/bomb.png side by side" }).click()
+  await page.getByText("60,000 × 60,000 pixels are too large to preview.").nth(1).waitFor()
+  expect(await page.locator("img").count()).toBe(0)
+  await page.goto(`${server.origin}/runs/eval_a`)
+  await page.getByRole("button", { name: "Show bomb.png" }).click()
+  await page.getByText("60,000 × 60,000 pixels are too large to preview.").waitFor()
+  expect(await page.locator("img").count()).toBe(0)
   await page.close()
   expect(problems).toEqual([])
 })

@@ -97,7 +97,7 @@ it("artifacts are shown as what they are, and run nothing", async () => {
   await page.getByText("<script>document.title").waitFor()
   await page.getByRole("button", { name: "Show read" }).click()
   await page.getByText("[ 1, 2, 3 ]").waitFor()
-  expect(await page.title()).toBe("UniFlow")
+  expect(await page.title()).toBe("fast – UniFlow")
   await page.close()
   expect(problems).toEqual([])
 })

@@ -110,6 +110,8 @@ export type RunDetail = Jsonified<RunView.RunView> & {
   /** Decisions of all attempts, oldest first; items of maps are not listed. */
   readonly executions: ReadonlyArray<Executed>
   readonly checkpoints: ReadonlyArray<SavedCheckpoint>
+  /** Steps that were being executed when the run stopped, as far as they left something: items, checkpoints, metrics or artifacts. */
+  readonly stopped: ReadonlyArray<string>
 }
 
 /** A metric of a run as a plot draws it, in columns of equal length. */

@@ -139,6 +139,22 @@ describe("the API", () => {
 })
 
 describe("the graph of a run", () => {
+  it("tells which steps were under way when a run stopped, as far as they left something", async () => {
+    const under = Promise.withResolvers<void>()
+    const waiting = Step.make("waiting", { version: "1", inputs: { first }, run: async ({ checkpoint, signal }) => {
+      await checkpoint.save("half", 1)
+      under.resolve()
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("stopped"))))
+    } })
+    const handle = uniflow.start(Pipeline.make("waits", { steps: [waiting] }), { runId: "waits" })
+    handle.result.catch(() => {})
+    await under.promise
+    expect((await ask("api/runs/waits")).json).toMatchObject({ status: "running", stopped: [], active: [{ step: "waiting" }] })
+    await handle.cancel()
+    expect((await ask("api/runs/waits")).json).toMatchObject({ status: "interrupted", stopped: ["waiting"], active: [] })
+    expect((await ask("api/runs/run-1")).json.stopped).toEqual([])
+  })
+
   it("tells of a run which step's output went into which, every execution, and its checkpoints", async () => {
     const own = store()
     const page = Dashboard.make({ uniflow: own })

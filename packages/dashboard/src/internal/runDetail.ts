@@ -33,10 +33,21 @@ const executionsOf = ({ history }: RunSnapshot): ReadonlyArray<Executed> =>
 const checkpointsOf = ({ checkpoints }: RunSnapshot): ReadonlyArray<SavedCheckpoint> =>
   checkpoints.slice(-MOST_CHECKPOINTS).map(({ address, attempt, name, output, savedAtMs, version }) => ({ step: address, name, version, attempt, sizeBytes: output.sizeBytes, savedAtMs }))
 
+const stoppedOf = ({ active, artifacts, checkpoints, run, series, steps }: RunSnapshot): RunDetail["stopped"] => {
+  if (run.status === "running") return []
+  const decided = new Set(steps.map(({ address }) => address))
+  const left = [
+    ...steps.filter(({ address, step }) => address !== step && !decided.has(step)).map(({ step }) => step),
+    ...[...checkpoints, ...series, ...artifacts, ...active].map(({ address }) => address).filter((address) => !decided.has(address) && !address.endsWith("]"))
+  ]
+  return [...new Set(left)]
+}
+
 /** The detail of a snapshot. */
 export const runDetailOf = (snapshot: RunSnapshot): RunDetail => ({
   ...jsonified(RunView.make(snapshot)) as RunDetail,
   inputs: inputsOf(snapshot),
   executions: executionsOf(snapshot),
-  checkpoints: checkpointsOf(snapshot)
+  checkpoints: checkpointsOf(snapshot),
+  stopped: stoppedOf(snapshot)
 })

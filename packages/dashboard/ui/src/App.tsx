@@ -1,10 +1,11 @@
 /** The pages, their addresses, and what all of them share: the head, live changes, and what is shown when something fails. */
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query"
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, Outlet, RouterProvider } from "@tanstack/react-router"
-import { useEffect, useState } from "react"
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, Outlet, RouterProvider, useLocation } from "@tanstack/react-router"
+import { useEffect, useRef, useState } from "react"
 import { ApiError } from "./api.ts"
 import { listen } from "./live.ts"
-import { Failure } from "./parts/States.tsx"
+import { Empty, Failure } from "./parts/States.tsx"
+import { useTitle } from "./parts/title.ts"
 
 const client = new QueryClient({
   defaultOptions: {
@@ -19,9 +20,18 @@ const client = new QueryClient({
 const Shell = () => {
   const [live, setLive] = useState(true)
   useEffect(() => listen(client, setLive), [])
+  const { pathname } = useLocation()
+  const main = useRef<HTMLElement>(null)
+  const shown = useRef(pathname)
+  // Another page begins at its content, for the eyes as for a screen reader.
+  useEffect(() => {
+    if (shown.current === pathname) return
+    shown.current = pathname
+    main.current?.focus({ preventScroll: true })
+  }, [pathname])
   return (
     <div className="min-h-screen">
-      <a href="#content" className="sr-only focus:not-sr-only">To the content</a>
+      <button type="button" className="sr-only bg-paper px-3 py-2 focus:not-sr-only focus:absolute focus:z-40" onClick={() => main.current?.focus()}>To the content</button>
       <header className="flex items-baseline gap-6 border-b border-line px-5 py-3">
         <Link to="/" className="font-semibold no-underline">UniFlow</Link>
         <nav aria-label="Pages" className="flex gap-4 text-small text-soft">
@@ -30,12 +40,17 @@ const Shell = () => {
         </nav>
         <span role="status" className="ml-auto text-small text-soft">{live ? "" : "Not live: asking every 5 seconds"}</span>
       </header>
-      <main id="content" className="px-5 py-5"><Outlet /></main>
+      <main ref={main} tabIndex={-1} className="px-5 py-5 outline-none"><Outlet /></main>
     </div>
   )
 }
 
-const root = createRootRoute({ component: Shell, errorComponent: ({ error }) => <Failure error={error} />, notFoundComponent: () => <p>There is no such page. <Link to="/">To the experiments</Link></p> })
+const NotFound = () => {
+  useTitle("Not found")
+  return <><h1 className="sr-only">Not found</h1><Empty title="There is no such page"><p><Link to="/" className="text-accent underline">To the experiments</Link></p></Empty></>
+}
+
+const root = createRootRoute({ component: Shell, errorComponent: ({ error }) => <Failure error={error} />, notFoundComponent: NotFound })
 
 /** What the runs page keeps in its address. */
 export interface RunsSearch {

@@ -8,6 +8,7 @@ import { RunComparison } from "../parts/RunComparison.tsx"
 import { RunItems } from "../parts/RunItems.tsx"
 import { Section } from "../parts/Section.tsx"
 import { Empty, Failure, Loading } from "../parts/States.tsx"
+import { useTitle } from "../parts/title.ts"
 import { VerdictSentence } from "../parts/VerdictSentence.tsx"
 import { comparisonVerdict } from "../parts/verdictSentences.ts"
 
@@ -20,8 +21,7 @@ const Runs = ({ ids }: { readonly ids: ReadonlyArray<string> }) => {
   const navigate = useNavigate({ from: "/compare" })
   // The order of the runs is the reader's, and part of the address; each order is compared on its own.
   const { data, error, isPending } = useQuery({ queryKey: ["compare", ...ids], queryFn: () => api.compare(ids), placeholderData: (before) => before, meta: { runs: ids } })
-  if (isPending) return <Loading rows={12} />
-  if (error) return <Failure error={error} />
+  if (data === undefined) return <><h1 className="sr-only">Comparison of {ids.length} runs</h1>{isPending ? <Loading rows={12} /> : <Failure error={error} />}</>
   const show = (runs: ReadonlyArray<string>): void => void navigate({ search: (before) => ({ ...before, runs: runs.join(",") }), replace: true })
   const experiments = new Set(data.runs.map(({ experiment }) => experiment))
   const changing = data.params.filter(({ differs }) => differs)
@@ -81,6 +81,7 @@ const Groups = ({ group }: { readonly group: string }) => {
 
 export const Compare = () => {
   const { group, runs } = useSearch({ from: "/compare" })
+  useTitle(group === undefined ? "Comparison" : `Comparison by ${group}`)
   const ids = [...new Set((runs ?? "").split(",").map((id) => id.trim()).filter((id) => id !== ""))]
   if (group !== undefined) return <Groups group={group} />
   if (ids.length < 2) {

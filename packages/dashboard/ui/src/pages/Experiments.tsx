@@ -8,6 +8,7 @@ import { errorText, numberOf } from "../parts/fields.ts"
 import { Sparkline } from "../parts/Sparkline.tsx"
 import { Empty, Failure, Loading } from "../parts/States.tsx"
 import { Status } from "../parts/Status.tsx"
+import { useTitle } from "../parts/title.ts"
 import { When } from "../parts/When.tsx"
 
 const FIRST_RUN = `import { Metrics, Pipeline, Step, Uniflow } from "uniflow"
@@ -63,6 +64,7 @@ const Row = ({ baseline, best, experiment, failed, last, running, runs, trend }:
 )
 
 export const Experiments = () => {
+  useTitle("Experiments")
   const { data, error, isPending } = useQuery({ queryKey: ["experiments"], queryFn: api.experiments })
   return (
     <>

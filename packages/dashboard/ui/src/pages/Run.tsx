@@ -4,19 +4,20 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query"
 import { Link, useParams } from "@tanstack/react-router"
 import { lazy, Suspense, useState } from "react"
 import { api, type Run } from "../api.ts"
-import { ArtifactPreview, previewKind } from "../parts/ArtifactPreview.tsx"
+import { previewKind } from "../parts/artifactData.ts"
+import { ArtifactPreview } from "../parts/ArtifactPreview.tsx"
 import { Button } from "../parts/Button.tsx"
 import { CopyCommand, shellWord } from "../parts/CopyCommand.tsx"
 import { figureOf, valueText } from "../parts/figures.ts"
 import { RunLogs } from "../parts/RunLogs.tsx"
 import { RunNote, RunTags } from "../parts/RunNotes.tsx"
+import { RunSteps, undecidedOf } from "../parts/RunSteps.tsx"
 import { RunTimeline } from "../parts/RunTimeline.tsx"
 import { Facts, Section } from "../parts/Section.tsx"
 import { useSome } from "../parts/ShowMore.tsx"
 import { Failure, Loading } from "../parts/States.tsx"
 import { Status } from "../parts/Status.tsx"
-import { type GraphStep, StepGraph } from "../parts/StepGraph.tsx"
-import { phaseOf, reasonTexts, StepLook } from "../parts/StepLook.tsx"
+import { useTitle } from "../parts/title.ts"
 import { useNow, When } from "../parts/When.tsx"
 
 const SmallChart = lazy(() => import("../parts/SmallChart.tsx").then(({ SmallChart: one }) => ({ default: one })))
@@ -66,7 +67,7 @@ const Heading = ({ run }: { readonly run: Run }) => {
         <p className="text-small text-soft"><Link to="/runs" search={{ experiment: run.experiment }}>{run.experiment}</Link></p>
         <h1 className="break-all text-title font-semibold">{run.id}</h1>
         <p className="mt-1 flex flex-wrap gap-x-4 text-small text-soft">
-          <Status status={run.status} />
+          <span role="status"><Status status={run.status} /></span>
           <span>started <When atMs={Number(run.createdAtMs)} /></span>
           <span>{run.status === "running" ? "for" : "took"} {formatDuration(workedMs(run, now))}{run.attempts.length > 1 ? ` in ${formatCount(run.attempts.length, "attempt")}` : ""}</span>
           {run.experiment === run.pipeline ? null : <span>pipeline {run.pipeline}</span>}
@@ -101,62 +102,12 @@ const ErrorBlock = ({ run }: { readonly run: Run }) => {
       {stack === undefined ? null : (
         <details className="mt-2">
           <summary className="cursor-pointer py-1 text-small text-soft">Where it was thrown</summary>
-          <pre className="mt-1 overflow-x-auto font-mono text-small">{stack}</pre>
+          <pre tabIndex={0} role="group" aria-label="Stack" className="mt-1 overflow-x-auto font-mono text-small">{stack}</pre>
         </details>
       )}
     </section>
   )
 }
-
-const itemsText = (items: { readonly [decision: string]: number | string } | undefined): string =>
-  items === undefined ? "" : Object.entries(items).map(([what, count]) => `${formatNumber(Number(count))} ${what}`).join(", ")
-
-const graphOf = (run: Run): ReadonlyArray<GraphStep> => {
-  const active = new Map(run.active.filter(({ step }) => !step.includes("[")).map((one) => [one.step, one]))
-  const progress = (step: string): string => {
-    const one = active.get(step)
-    const [done, total] = [figureOf(one?.done), figureOf(one?.total)]
-    return done === undefined ? "" : `${formatNumber(done)}${total === undefined ? "" : ` of ${formatNumber(total)}`}`
-  }
-  const known = run.steps.map((step): GraphStep => ({
-    name: step.name,
-    phase: active.has(step.name) ? "running" : phaseOf(step),
-    detail: active.has(step.name) ? progress(step.name) : step.decision === "executed" ? formatDuration(Number(step.durationMs)) : "",
-    after: [...new Set((run.inputs[step.name] ?? []).flatMap(({ step: maker }) => maker ?? []))]
-  }))
-  const names = new Set(known.map(({ name }) => name))
-  return [...known, ...[...active.keys()].filter((name) => !names.has(name)).map((name): GraphStep => ({ name, phase: "running", detail: progress(name), after: [], inputsUnknown: true }))]
-}
-
-const StepTable = ({ onSelect, run, selected }: { readonly run: Run; readonly selected: string | undefined; readonly onSelect: (step: string | undefined) => void }) => (
-  <div className="relative overflow-x-auto">
-    <table className="w-full text-small">
-      <thead>
-        <tr className="text-left text-soft">
-          <th scope="col" className="py-1 pr-4 font-normal">Step</th>
-          <th scope="col" className="py-1 pr-4 font-normal">Decision</th>
-          <th scope="col" className="py-1 pr-4 text-right font-normal">Took</th>
-          <th scope="col" className="w-full py-1 font-normal">Because</th>
-        </tr>
-      </thead>
-      <tbody>
-        {run.steps.map((step) => (
-          <tr key={step.name} className={`border-t border-line align-top ${selected === step.name ? "bg-band" : ""}`}>
-            <th scope="row" className="max-w-48 truncate py-1.5 pr-4 text-left font-normal" title={step.name}>
-              <button type="button" aria-pressed={selected === step.name} onClick={() => onSelect(selected === step.name ? undefined : step.name)} className="hover:text-accent">{step.name}</button>
-            </th>
-            <td className="py-1.5 pr-4"><StepLook phase={run.active.some((one) => one.step === step.name) ? "running" : phaseOf(step)} /></td>
-            <td className="whitespace-nowrap py-1.5 pr-4 text-right">{step.decision === "skipped" || step.decision === "cached" ? "" : <span className={step.decision === "restored" ? "text-soft" : ""}>{formatDuration(Number(step.durationMs))}</span>}</td>
-            <td className="min-w-40 break-words py-1.5 text-soft">
-              {[itemsText(step.items), ...reasonTexts(step.reasons), step.retries === 0 ? "" : `after ${formatCount(Number(step.retries), "retry", "retries")}`].filter((text) => text !== "").map((text, at) => <div key={at}>{text}</div>)}
-              {step.source === null || step.source.runId === run.id ? null : <div>from <Link to="/runs/$runId" params={{ runId: step.source.runId }}>{step.source.runId}</Link></div>}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
-)
 
 const figure = (value: number | string): string => formatNumber(figureOf(value) ?? Number.NaN)
 
@@ -217,7 +168,7 @@ const MetricCards = ({ run }: { readonly run: Run }) => {
 const Artifacts = ({ run, step }: { readonly run: Run; readonly step: string | undefined }) => {
   const [open, setOpen] = useState<string>()
   const own = run.artifacts.filter((artifact) => step === undefined || artifact.step === step).toSorted((a, b) => Number(a.kind === "output") - Number(b.kind === "output"))
-  const [some, more] = useSome(own, 100)
+  const [some, more] = useSome(own, 20)
   if (own.length === 0) return <p className="text-small text-soft">None.</p>
   return (
     <ul>
@@ -257,7 +208,7 @@ const Commands = ({ run, step }: { readonly run: Run; readonly step: string | un
       <div className="space-y-2">
         {run.status === "running" ? <CopyCommand label="Watch it" command={`uniflow watch ${id}`} /> : <CopyCommand label={run.status === "completed" ? "Resume: what changed runs again" : "Resume where it stopped"} command={`uniflow resume ${id}${from}`} />}
         <CopyCommand label="Fork: the same with other params" command={`uniflow fork ${id}${from}${change}`} />
-        <CopyCommand label="Reproduce: does the same come out?" command={`uniflow reproduce ${id}`} />
+        {run.status === "running" ? null : <CopyCommand label="Reproduce: does the same come out?" command={`uniflow reproduce ${id}`} />}
         <CopyCommand label="Explain each step" command={`uniflow explain ${id}${step === undefined ? "" : ` --step ${shellWord(step)}`}`} />
       </div>
     </Section>
@@ -321,11 +272,11 @@ const Checkpoints = ({ run, step }: { readonly run: Run; readonly step: string |
 
 export const RunPage = () => {
   const { runId } = useParams({ from: "/runs/$runId" })
+  useTitle(runId)
   const [selected, setSelected] = useState<string>()
   const { data: run, error, isPending } = useQuery({ queryKey: ["run", runId], queryFn: () => api.run(runId) })
-  if (isPending) return <Loading rows={10} />
-  if (error) return <Failure error={error} />
-  const step = run.steps.some(({ name }) => name === selected) || run.active.some((one) => one.step === selected) ? selected : undefined
+  if (run === undefined) return <><h1 className="sr-only">Run {runId}</h1>{isPending ? <Loading rows={10} /> : <Failure error={error} />}</>
+  const step = run.steps.some(({ name }) => name === selected) || undecidedOf(run).some(({ name }) => name === selected) ? selected : undefined
   const params = Object.entries(run.params)
   const of = step === undefined ? undefined : <>of <strong className="text-ink">{step}</strong> <button type="button" onClick={() => setSelected(undefined)} className="ml-1 underline hover:text-ink">all steps</button></>
   return (
@@ -335,9 +286,9 @@ export const RunPage = () => {
       <div className="grid gap-x-10 gap-y-8 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="min-w-0 space-y-8">
           <Section title="Steps">
-            {run.steps.length + run.active.length === 0
+            {run.steps.length + undecidedOf(run).length === 0
               ? <p className="text-small text-soft">No step was decided yet.</p>
-              : <><StepGraph steps={graphOf(run)} selected={step} onSelect={setSelected} /><div className="mt-3"><StepTable run={run} selected={step} onSelect={setSelected} /></div></>}
+              : <RunSteps run={run} selected={step} onSelect={setSelected} />}
           </Section>
           <Section title="Metrics"><MetricCards run={run} /></Section>
           <Section title="Timeline"><RunTimeline run={run} /></Section>

@@ -16,6 +16,7 @@ import { remember, remembered, useHiddenRuns } from "../parts/runLook.ts"
 import { type Change, RunsTable, type Sort } from "../parts/RunsTable.tsx"
 import { keepView, viewOf } from "../parts/runsView.ts"
 import { Empty, Failure, Loading } from "../parts/States.tsx"
+import { useTitle } from "../parts/title.ts"
 
 const Charts = lazy(() => import("../parts/Charts.tsx").then((module) => ({ default: module.Charts })))
 
@@ -39,6 +40,7 @@ export const Runs = () => {
   const navigate = route.useNavigate()
   const client = useQueryClient()
   const { experiment, group, where } = search
+  useTitle(experiment ?? "Runs")
   const change = useCallback((next: { readonly [K in keyof RunsSearch]: string | undefined }) => {
     void navigate({ search: (before) => Object.fromEntries(Object.entries({ ...before, ...next }).filter(([, value]) => value !== undefined && value !== "")) as RunsSearch, replace: true, resetScroll: false })
   }, [navigate])

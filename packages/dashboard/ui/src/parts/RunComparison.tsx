@@ -3,7 +3,8 @@ import { formatBytes, formatCount, formatDelta, formatDuration, formatDurationDe
 import { Link } from "@tanstack/react-router"
 import { Fragment, type ReactNode, useState } from "react"
 import type { ComparisonJson } from "../api.ts"
-import { ArtifactPreview, previewKind } from "./ArtifactPreview.tsx"
+import { ArtifactAgainst } from "./ArtifactAgainst.tsx"
+import { previewKind } from "./artifactData.ts"
 import { Button } from "./Button.tsx"
 import { figureOf, valueText } from "./figures.ts"
 import { useSome } from "./ShowMore.tsx"
@@ -139,6 +140,7 @@ const metricPart = ({ metrics }: ComparisonJson): Part => ({
     title: "Artifacts",
     rows: artifacts.map(({ against, differs, kind, name, step, values }) => {
       const stored = kind === "named" && name.startsWith(`${step}/`) ? name.slice(step.length + 1) : name
+      const sides = values.map((value, at) => (value === null || value?.digest === undefined ? undefined : { runId: runs[at]!.id, artifact: { name: stored, mediaType: value.mediaType, digest: value.digest, sizeBytes: Number(value.sizeBytes) } }))
       const canShow = values.some((value) => value?.digest !== undefined && previewKind({ mediaType: value.mediaType, sizeBytes: Number(value.sizeBytes) }) !== undefined)
       return rowOf(name, values, (value, at) => {
         const word = at === 0 ? undefined : againstWords[against[at] ?? ""]
@@ -150,7 +152,7 @@ const metricPart = ({ metrics }: ComparisonJson): Part => ({
         )
       }, {
         differs,
-        ...canShow ? { more: values.map((value, at) => (value === null || value?.digest === undefined ? none : <ArtifactPreview runId={runs[at]!.id} artifact={{ name: stored, mediaType: value.mediaType, digest: value.digest, sizeBytes: Number(value.sizeBytes) }} />)) } : {}
+        ...canShow ? { more: sides.map((side, at) => (side === undefined ? none : <ArtifactAgainst key={at} own={side} base={at === 0 ? undefined : sides[0]} />)) } : {}
       })
     })
   })

@@ -1,5 +1,5 @@
 /** When what was done: the attempts of a run under each other, each with its steps as bars over its own time. */
-import { formatDuration, formatTime } from "@uniflow/compare"
+import { formatCount, formatDuration, formatTime } from "@uniflow/compare"
 import type { Run } from "../api.ts"
 import { phaseOf, StepLook } from "./StepLook.tsx"
 import { Status } from "./Status.tsx"
@@ -50,7 +50,7 @@ const Attempt = ({ attempt, nowMs, run }: { readonly attempt: Run["attempts"][nu
           )
         })}
       </ol>
-      {all.length === 0 ? <p className="text-small text-soft">No step was decided.</p> : null}
+      {all.length === 0 ? <p className="text-small text-soft">{attempt.status === "completed" ? "Every step was restored as it stood." : "No step was decided."}</p> : null}
     </li>
   )
 }
@@ -64,7 +64,7 @@ export const RunTimeline = ({ run }: { readonly run: Run }) => {
       {attempts.length > SHOWN
         ? (
           <details className="border-t border-line pt-2">
-            <summary className="cursor-pointer py-1 text-small text-soft">{attempts.length - SHOWN} earlier attempts</summary>
+            <summary className="cursor-pointer py-1 text-small text-soft">{formatCount(attempts.length - SHOWN, "earlier attempt")}</summary>
             <ol className="mt-2">{attempts.slice(SHOWN).map((attempt) => <Attempt key={attempt.attempt} attempt={attempt} nowMs={nowMs} run={run} />)}</ol>
           </details>
         )

@@ -69,7 +69,7 @@ const Plot = ({ buckets, label }: { readonly buckets: ReadonlyArray<Bucket>; rea
 export const SmallChart = ({ name, runId }: { readonly runId: string; readonly name: string }) => {
   const { data, error } = useQuery({ queryKey: ["run", runId, "metric", name], queryFn: () => api.metric(runId, name, 300) })
   if (error) return <p style={{ height: HEIGHT }} className="text-small text-bad">{error.message}</p>
-  if (data === undefined) return <div aria-busy="true" aria-label="Loading" style={{ height: HEIGHT }} className="animate-pulse rounded bg-band" />
+  if (data === undefined) return <div role="status" aria-busy="true" aria-label="Loading" style={{ height: HEIGHT }} className="animate-pulse rounded bg-band" />
   const last = data.buckets.at(-1)
   return <Plot buckets={data.buckets} label={`${name} over ${data.buckets.length} buckets of its index, ending at ${last === undefined ? "nothing" : formatNumber(Number(last.last))}`} />
 }

@@ -11,7 +11,7 @@ export const Failure = ({ error }: { readonly error: unknown }) => (
 
 /** Rows in grey, as many as are expected: nothing jumps when they come. */
 export const Loading = ({ rows = 6 }: { readonly rows?: number }) => (
-  <div aria-busy="true" aria-label="Loading" className="animate-pulse space-y-2">
+  <div role="status" aria-busy="true" aria-label="Loading" className="animate-pulse space-y-2">
     {Array.from({ length: rows }, (_, at) => <div key={at} className="h-8 rounded bg-band" />)}
   </div>
 )
