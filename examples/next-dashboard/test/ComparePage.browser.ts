@@ -1,10 +1,12 @@
 /**
  * Runs compared in a real browser: cases paired, those that flipped first, and what came out side by side.
  */
-import { mkdtempSync, rmSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { deflateSync, crc32 } from "node:zlib"
+import { fileURLToPath } from "node:url"
+import { crc32, deflateSync } from "node:zlib"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { Metrics, Pipeline, Schema, Step, Uniflow } from "uniflow"
 import { afterAll, beforeAll, expect, it } from "vitest"
@@ -54,6 +56,26 @@ const judge = Step.make("judge", {
     return Metrics.create({ accuracy: inputs.answers.filter((one) => one.ok && one.value.scores.exact).length / inputs.answers.length })
   }
 })
+const repeated = Step.make("repeated", {
+  version: "1",
+  params: { variant: Schema.String, repeat: Schema.Number },
+  run: ({ params }) => Metrics.create({ accuracy: (params.variant === "new" ? 0.8 : 0.7) + (params.repeat % 4) / 100 })
+})
+const repeats = Pipeline.make("repeats", { steps: [repeated], goals: { accuracy: "maximize" } })
+
+/** A project whose code is read as a whole: its helper is what differs between two runs. */
+const project = (factor: number): string => `
+import { Pipeline, Step, Uniflow } from "uniflow"
+const scale = (value) => {
+  const factor = ${factor}
+  return value * factor
+}
+const fit = Step.make("fit", { run: () => scale(21) })
+const uniflow = await Uniflow.open({ directory: process.argv[2] })
+await uniflow.run(Pipeline.make("code", { steps: [fit] }), { runId: process.argv[3] })
+await uniflow.close()
+`
+
 const evaluation = Pipeline.make("evaluation", { steps: [judge], goals: { accuracy: "maximize" } })
 
 const folder = mkdtempSync(join(tmpdir(), "uniflow-compare-"))
@@ -65,7 +87,14 @@ let server: Awaited<ReturnType<typeof startUi>>
 beforeAll(async () => {
   const uniflow = await Uniflow.open({ directory })
   for (const prompt of ["a", "b", "c"]) await uniflow.run(evaluation, { runId: `eval_${prompt}`, params: { prompt } })
+  for (const variant of ["old", "new"]) for (let repeat = 0; repeat < 8; repeat++) await uniflow.run(repeats, { runId: `${variant}_${repeat}`, params: { variant, repeat } })
   await uniflow.close()
+  symlinkSync(fileURLToPath(new URL("../node_modules", import.meta.url)), join(folder, "node_modules"))
+  for (const factor of [2, 3]) {
+    writeFileSync(join(folder, "fit.mjs"), project(factor))
+    const { status, stderr } = spawnSync(process.execPath, ["fit.mjs", directory, `code_${factor}`], { cwd: folder, encoding: "utf8" })
+    if (status !== 0) throw new Error(stderr)
+  }
   server = await startUi(directory)
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] })
 })
@@ -86,6 +115,8 @@ const open = async (path: string): Promise<Page> => {
 
 it("cases are paired: those that flipped come first, with their scores and outputs side by side", async () => {
   const page = await open("compare?runs=eval_a,eval_b")
+  await page.getByRole("button", { name: "Items of answer" }).click()
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("items")
   const items = page.getByRole("region", { name: "Items of answer" })
   await items.getByText("▼ 2 worse", { exact: false }).waitFor()
   await items.getByText("▲ 1 improved", { exact: false }).waitFor()
@@ -156,6 +187,52 @@ it("a picture that says it has billions of pixels is not decoded", async () => {
   await page.getByRole("button", { name: "Show bomb.png" }).click()
   await page.getByText("60,000 × 60,000 pixels are too large to preview.").waitFor()
   expect(await page.locator("img").count()).toBe(0)
+  await page.close()
+  expect(problems).toEqual([])
+})
+
+it("groups of repeats have a verdict with its interval; another group is made the baseline, and runs are paired", async () => {
+  const page = await open("compare?group=params.variant&experiment=repeats")
+  const table = page.getByRole("table", { name: /^accuracy/ })
+  await table.getByRole("row", { name: /^new baseline/ }).waitFor()
+  expect(await table.getByRole("row", { name: /^old 8/ }).textContent()).toMatch(/-0\.1.*-0\.1\d* to -0\.\d+.*worse/)
+  expect(await page.getByRole("main").textContent()).toMatch(/old.* is worse.*95 % interval|old.* is worse.*95% interval/)
+  await table.getByRole("button", { name: "old" }).click()
+  await table.getByRole("row", { name: /^old baseline/ }).waitFor()
+  expect(await table.getByRole("row", { name: /^new 8/ }).textContent()).toMatch(/better/)
+  await page.getByLabel("paired by").selectOption("params.repeat")
+  await page.getByText("permutation test of pairs by params.repeat").waitFor()
+  expect(new URL(page.url()).searchParams.get("pair")).toBe("params.repeat")
+  await page.getByLabel("grouped by").selectOption("params.repeat")
+  await page.getByRole("columnheader", { name: "params.repeat" }).first().waitFor()
+  await page.close()
+  expect(problems).toEqual([])
+})
+
+it("changes of code are shown line by line, and the environment where all is asked for", async () => {
+  const page = await open("compare?runs=code_2,code_3")
+  const changes = page.getByRole("group", { name: "Changes of scale" })
+  expect(await changes.textContent()).toMatch(/−removed {2}const factor = 2\+added {2}const factor = 3/)
+  expect(await page.getByRole("row", { name: /^runtime/ }).count()).toBe(0)
+  await page.getByText("The same in all runs:").getByText("environment").waitFor()
+  await page.getByRole("button", { name: "All", exact: true }).click()
+  await page.getByRole("row", { name: /^runtime/ }).waitFor()
+  await page.getByRole("row", { name: /^fit .*executed.*executed/ }).waitFor()
+  await page.getByRole("button", { name: "Differing only" }).click()
+  await page.getByRole("row", { name: /^runtime/ }).waitFor({ state: "detached" })
+  await page.close()
+  expect(problems).toEqual([])
+})
+
+it("a run that is left out is gone from table, items and address; deltas tell their direction by sign and word", async () => {
+  const page = await open("compare?runs=eval_a,eval_b,eval_c")
+  const accuracy = page.getByRole("row", { name: /^accuracy/ })
+  expect(await accuracy.textContent()).toMatch(/▼.*worse/)
+  await page.getByRole("button", { name: "Leave out eval_c" }).click()
+  await page.getByRole("columnheader", { name: "eval_c" }).first().waitFor({ state: "detached" })
+  await page.getByRole("button", { name: "Make baseline: eval_b" }).click()
+  await page.waitForFunction(() => new URL(location.href).searchParams.get("runs") === "eval_b,eval_a")
+  await page.getByRole("region", { name: "Items of answer" }).getByText("▲ 2 improved", { exact: false }).waitFor()
   await page.close()
   expect(problems).toEqual([])
 })

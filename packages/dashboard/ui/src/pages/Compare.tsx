@@ -5,7 +5,7 @@ import { api } from "../api.ts"
 import { CodeDiff } from "../parts/CodeDiff.tsx"
 import { GroupReport } from "../parts/GroupReport.tsx"
 import { RunComparison } from "../parts/RunComparison.tsx"
-import { RunItems } from "../parts/RunItems.tsx"
+import { ItemsLine, RunItems } from "../parts/RunItems.tsx"
 import { Section } from "../parts/Section.tsx"
 import { Empty, Failure, Loading } from "../parts/States.tsx"
 import { useTitle } from "../parts/title.ts"
@@ -35,6 +35,7 @@ const Runs = ({ ids }: { readonly ids: ReadonlyArray<string> }) => {
           ? <>: <Link to="/compare" search={{ experiment: data.runs[0]!.experiment, group: `params.${changing[0]!.name}` }} className="text-accent underline">compare all repeats by {changing[0]!.name}</Link></>
           : "; repeats can"}.
       </p>
+      <ItemsLine comparison={data} ids={data.runs.map(({ id }) => id)} />
       <div role="group" aria-label="Rows" className="mb-4 flex">
         <Choice on={all === undefined} onClick={() => void navigate({ search: ({ all: _, ...rest }) => rest, replace: true })}>Differing only</Choice>
         <Choice on={all !== undefined} onClick={() => void navigate({ search: (before) => ({ ...before, all: "1" }), replace: true })}>All</Choice>
@@ -63,7 +64,7 @@ const Groups = ({ group }: { readonly group: string }) => {
       <div className="mb-4 flex flex-wrap items-center gap-x-4 gap-y-2 text-small text-soft">
         <h1>{experiment === undefined ? "All runs" : <Link to="/runs" search={{ experiment }}>{experiment}</Link>}{where === undefined ? "" : ` where ${where}`}</h1>
         <label>grouped by{" "}
-          <select value={group} className={`${select} text-ink`} onChange={({ target }) => void navigate({ search: ({ baseline: _, ...rest }) => ({ ...rest, group: target.value }), replace: true })}>
+          <select value={group} className={`${select} text-ink`} onChange={({ target }) => void navigate({ search: ({ baseline: _, pair, ...rest }) => ({ ...rest, group: target.value, ...pair === undefined || pair === target.value ? {} : { pair } }), replace: true })}>
             {(choices.includes(group) ? choices : [group, ...choices]).map((field) => <option key={field}>{field}</option>)}
           </select>
         </label>

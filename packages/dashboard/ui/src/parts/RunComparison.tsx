@@ -230,7 +230,7 @@ const PartRows = ({ all, columns, rows, shown, title }: Part & { readonly shown:
         return (
       <>
       <div className="relative overflow-x-auto">
-        <table className="text-small">
+        <table className="border-separate border-spacing-0 text-small">
           <thead>
             <tr>
               <td className={label} />

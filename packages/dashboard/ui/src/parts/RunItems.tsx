@@ -3,7 +3,7 @@ import { formatNumber } from "@uniflow/compare"
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query"
 import { useNavigate, useSearch } from "@tanstack/react-router"
 import { useEffect, useState } from "react"
-import { api, type ComparisonJson, type ItemShow } from "../api.ts"
+import { api, type ComparisonJson, type ItemPage, type ItemShow } from "../api.ts"
 import { Button } from "./Button.tsx"
 import { ItemCells, ItemChangeMark } from "./ItemCells.tsx"
 import { Section } from "./Section.tsx"
@@ -38,22 +38,47 @@ const Search = ({ initial, onSearch }: { readonly initial: string; readonly onSe
   return <input type="search" aria-label="Find items by what they were made of" placeholder="Find items" value={text} onChange={({ target }) => setText(target.value)} className={`${control} w-56`} />
 }
 
-const Items = ({ ids, maps }: { readonly ids: ReadonlyArray<string>; readonly maps: ReadonlyArray<string> }) => {
+/** What the address asks for, and what there is of it. */
+const useItems = (ids: ReadonlyArray<string>, maps: ReadonlyArray<string>) => {
   const search = useSearch({ from: "/compare" })
-  const navigate = useNavigate({ from: "/compare" })
-  const step = search.step !== undefined && maps.includes(search.step) ? search.step : maps[0]!
+  const step = search.step !== undefined && maps.includes(search.step) ? search.step : maps[0]
   const show = isShow(search.items) ? search.items : "differing"
   const find = search.find ?? ""
-  const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery({
+  const query = useInfiniteQuery({
     queryKey: ["items", step, show, find, ...ids],
-    queryFn: ({ pageParam }) => api.items({ runs: ids, step, show, search: find, after: pageParam }),
+    queryFn: ({ pageParam }) => api.items({ runs: ids, step: step!, show, search: find, after: pageParam }),
+    enabled: step !== undefined,
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ next }) => next ?? undefined,
     placeholderData: keepPreviousData,
     meta: { runs: ids }
   })
+  return { step, show, find, query, first: query.data?.pages[0] }
+}
+
+const SECTION = "items"
+
+const Counts = ({ counts }: { readonly counts: NonNullable<ItemPage["counts"][number]> }) => (
+  <>{(["worse", "improved", "changed", "added", "missing", "same"] as const).map((change) => counts[change] === 0 ? null : <ItemChangeMark key={change} change={change} count={counts[change]} />)}</>
+)
+
+/** In one line what became of the items, with the way to them. */
+export const ItemsLine = ({ comparison, ids }: { readonly comparison: ComparisonJson; readonly ids: ReadonlyArray<string> }) => {
+  const { first, step } = useItems(ids, mapsOf(comparison))
+  if (step === undefined) return null
+  const [, only] = first?.counts ?? []
+  return (
+    <p className="-mt-4 mb-5 flex min-h-7 flex-wrap items-center gap-x-4 text-small">
+      <button type="button" className="min-h-6 text-accent underline" onClick={() => document.getElementById(SECTION)?.focus()}>Items of {step}</button>
+      {ids.length === 2 && only !== null && only !== undefined ? <Counts counts={only} /> : null}
+    </p>
+  )
+}
+
+const Items = ({ ids, maps }: { readonly ids: ReadonlyArray<string>; readonly maps: ReadonlyArray<string> }) => {
+  const navigate = useNavigate({ from: "/compare" })
+  const { find, first, query: { data, error, fetchNextPage, hasNextPage, isFetchingNextPage }, show, step } = useItems(ids, maps)
   const set = (name: "step" | "items" | "find", value: string, none: string): void => void navigate({ search: (before) => ({ ...before, [name]: value === none ? undefined : value }), replace: true })
-  const first = data?.pages[0]
   const rows = data?.pages.flatMap(({ items }) => items) ?? []
   return (
     <Section title={`Items of ${step}`} aside={first === undefined ? undefined : `${formatNumber(first.total)} paired by what they were made of`}>
@@ -62,7 +87,7 @@ const Items = ({ ids, maps }: { readonly ids: ReadonlyArray<string>; readonly ma
           {first.counts.map((counts, at) => counts === null ? null : (
             <li key={at} className="flex flex-wrap gap-x-4">
               {ids.length > 2 ? <span className="font-semibold">{first.runs[at]}</span> : null}
-              {(["worse", "improved", "changed", "added", "missing", "same"] as const).map((change) => counts[change] === 0 ? null : <ItemChangeMark key={change} change={change} count={counts[change]} />)}
+              <Counts counts={counts} />
             </li>
           ))}
         </ul>
@@ -77,7 +102,7 @@ const Items = ({ ids, maps }: { readonly ids: ReadonlyArray<string>; readonly ma
         ? <p className="py-3 text-small text-soft">{first.total === 0 ? "No item was decided yet." : find === "" && show === "differing" ? "All items are the same in all runs." : "No item is like this."}</p>
         : (
           <div tabIndex={0} role="group" aria-label={`Items of ${step}`} className="relative overflow-x-auto">
-            <table className="text-small">
+            <table className="border-separate border-spacing-0 text-small">
               <thead>
                 <tr>
                   <th scope="col" className="sticky left-0 z-10 bg-paper pb-1 pr-4 text-left font-normal text-soft">Item</th>
@@ -97,5 +122,5 @@ const Items = ({ ids, maps }: { readonly ids: ReadonlyArray<string>; readonly ma
 /** Nothing where no run has a map. */
 export const RunItems = ({ comparison, ids }: { readonly comparison: ComparisonJson; readonly ids: ReadonlyArray<string> }) => {
   const maps = mapsOf(comparison)
-  return maps.length === 0 ? null : <div className="mt-8"><Items ids={ids} maps={maps} /></div>
+  return maps.length === 0 ? null : <div id={SECTION} tabIndex={-1} className="mt-8"><Items ids={ids} maps={maps} /></div>
 }
