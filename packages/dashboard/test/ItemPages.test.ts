@@ -68,6 +68,19 @@ describe("compared items", () => {
     for (const query of [{ limit: "101" }, { limit: "0" }, { show: "everything" }]) expect((await ask({ runs: "a,b", ...query })).status).toBe(400)
   })
 
+  it("are as the runs are now: what was read before is taken only while they stay as they were", async () => {
+    const words = Step.make("words", { version: "1", params: { more: Schema.optionalKey(Schema.Boolean) }, run: () => ["x", "y"] })
+    let mark = 1
+    const of = (version: string) => Pipeline.make("marks", { steps: [Step.map("mark", { version, over: words, run: ({ item }) => `${item}${mark}` })] })
+    await uniflow.run(of("1"), { runId: "m1" })
+    await uniflow.run(of("1"), { runId: "m2" })
+    const counts = async () => (await ask({ runs: "m1,m2", step: "mark" })).body.counts[1]
+    expect(await counts()).toMatchObject({ same: 2, changed: 0 })
+    mark = 2
+    await uniflow.resume(of("2"), "m2")
+    expect(await counts()).toMatchObject({ same: 0, changed: 2 })
+  })
+
   it("are those of runs that exist for who asks, and of no others", async () => {
     expect((await ask({ runs: "a,b" }, { "x-team": "ours" })).status).toBe(200)
     for (const runs of ["a,theirs", "theirs,a"]) expect((await ask({ runs }, { "x-team": "ours" }))).toMatchObject({ status: 404, body: { error: { code: "not_found" } } })

@@ -5,7 +5,7 @@ import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
 import { curveOf } from "./curves.ts"
-import { itemPage } from "./itemPage.ts"
+import { itemPage, type KeptItems } from "./itemPage.ts"
 import { runDetailOf } from "./runDetail.ts"
 import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
 
@@ -144,11 +144,10 @@ const fieldList = Effect.fnUntraced(function*(where: Filter.Filter, search = "")
 })
 
 /** Runs to compare, each of which exists for who asks. */
-const comparedIds = Effect.fnUntraced(function*(runs: string, where: Filter.Filter | undefined) {
+const comparedRuns = Effect.fnUntraced(function*(runs: string, where: Filter.Filter | undefined) {
   const ids = [...new Set(runs.split(",").map((id) => id.trim()))]
   if (ids.length < 2 || ids.length > 20) return yield* new InvalidInput({ what: "runs", issue: "needs 2 to 20 ids, separated by commas." })
-  yield* Effect.forEach(ids, (id) => runOf(id, where))
-  return ids
+  return yield* Effect.forEach(ids, (id) => runOf(id, where))
 })
 
 /** The handlers of the API. */
@@ -249,16 +248,17 @@ export const layer = (uniflow: PageUniflow) => {
           return { curves: found.filter((one) => one !== undefined) }
         }))))
 
+  const kept: KeptItems = new Map()
   const comparing = HttpApiBuilder.group(Api, "compare", (handlers) =>
     handlers
       .handle("runs", ({ query }) =>
         answer(({ where }) =>
           Effect.gen(function*() {
-            const ids = yield* comparedIds(query.runs, where)
-            const comparison = compare(yield* Effect.forEach(ids, snapshot, { concurrency: 4 }))
+            const runs = yield* comparedRuns(query.runs, where)
+            const comparison = compare(yield* Effect.forEach(runs, ({ id }) => snapshot(id), { concurrency: 4 }))
             return comparison.withCodeChanges(yield* codeChanges(comparison)).toJSON()
           })))
-      .handle("items", ({ query }) => answer(({ where }) => Effect.flatMap(comparedIds(query.runs, where), (ids) => itemPage(ids, query))))
+      .handle("items", ({ query }) => answer(({ where }) => Effect.flatMap(comparedRuns(query.runs, where), (runs) => itemPage(kept, runs, query))))
       .handle("groups", ({ query }) =>
         answer(({ where }) =>
           Effect.gen(function*() {

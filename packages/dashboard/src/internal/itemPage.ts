@@ -1,6 +1,6 @@
 /** A page of compared items, with what they were made of and what came out as text: bounded in items and in bytes. */
-import { caseOf, type ComparedItem, compareItems, type ItemChange, type ItemOutcome, jsonified, storedValue } from "@uniflow/compare"
-import { type ArtifactStore, Codec, InvalidInput, joinEncoded, type OutputRef, type RunNotFound, type RunStore, type StoreError } from "@uniflow/core"
+import { caseOf, type ComparedItem, compareItems, type ItemChange, type ItemOutcome, jsonified, type ReadItems, storedValue } from "@uniflow/compare"
+import { type ArtifactStore, Codec, InvalidInput, joinEncoded, type OutputRef, type RunNotFound, type RunRecord, type RunStore, type StoreError } from "@uniflow/core"
 import { Effect, Result } from "effect"
 import type { ItemPage, ItemRow, ItemShow, ItemText } from "../Api.ts"
 import { cborText } from "./cborText.ts"
@@ -73,13 +73,35 @@ const valueOf = Effect.fnUntraced(function*(value: ItemOutcome | undefined, most
   }
 })
 
+/** What was read of the newest so many comparisons is kept while their runs stay as they are: for the next page, and for another search. */
+const MOST_KEPT = 3
+/** Of a larger one nothing is kept. */
+const MOST_KEPT_VALUES = 50_000
+
+type Read = Pick<ReadItems, "counts" | "items" | "unread"> & { readonly inputs: ReadonlyMap<string, unknown> }
+
+/** Comparisons by what they are of; empty at first. */
+export type KeptItems = Map<string, Read>
+
+const readOnce = Effect.fnUntraced(function*(kept: KeptItems, runs: ReadonlyArray<RunRecord>, step: string): Effect.fn.Return<Read, RunNotFound | StoreError, RunStore | ArtifactStore | Codec> {
+  const key = JSON.stringify([step, ...runs.map(({ id, revision }) => [id, revision])])
+  const known = kept.get(key)
+  kept.delete(key)
+  const found = known ?? (yield* Effect.flatMap(compareItems(runs.map(({ id }) => id), step), ({ counts, inputs, items, unread }) =>
+    Effect.map(inputs, (inputs): Read => ({ counts, inputs, items, unread }))))
+  if (found.items.length * runs.length <= MOST_KEPT_VALUES) kept.set(key, found)
+  for (const oldest of kept.keys()) if (kept.size > MOST_KEPT) kept.delete(oldest)
+  return found
+})
+
 /** The items of a step in runs that exist for who asks. */
 export const itemPage = Effect.fnUntraced(function*(
-  ids: ReadonlyArray<string>,
+  kept: KeptItems,
+  runs: ReadonlyArray<RunRecord>,
   { after, limit = 20, search = "", show = "differing", step }: { readonly step: string; readonly show?: ItemShow | undefined; readonly search?: string | undefined; readonly after?: string | undefined; readonly limit?: number | undefined }
 ): Effect.fn.Return<ItemPage, InvalidInput | RunNotFound | StoreError, RunStore | ArtifactStore | Codec> {
-  const { counts, inputs: reading, items, unread } = yield* compareItems(ids, step)
-  const inputs = yield* reading
+  const ids = runs.map(({ id }) => id)
+  const { counts, inputs, items, unread } = yield* readOnce(kept, runs, step)
   const wanted = search.toLowerCase()
   const labelOf = ({ key }: ComparedItem): Effect.Effect<string | null, never, Codec> => (inputs.has(key) ? inputText(inputs.get(key)) : Effect.succeed(null))
   const found: Array<ComparedItem> = []
