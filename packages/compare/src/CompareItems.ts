@@ -7,7 +7,7 @@
 import { ArtifactStore, Codec, type CorruptArtifact, Hasher, type OutputRef, type RunNotFound, type RunSnapshot, RunStore, snapshot, type StepState, type StoreError } from "@uniflow/core"
 import { Effect, Result } from "effect"
 import type { Goal } from "./Change.ts"
-import { caseOf, type ItemComparison, type ItemOutcome, type ItemScore, pairItems, scoresOf } from "./ItemComparison.ts"
+import { caseOf, type ItemComparison, type ItemOutcome, type ItemScore, MOST_SCORES, pairItems, scoresOf } from "./ItemComparison.ts"
 
 const MOST_OUTPUT_BYTES = 64 * 1024
 const MOST_READ_BYTES = 32 * 1024 * 1024
@@ -171,7 +171,7 @@ export const compareItems = Effect.fn("@uniflow/compare/compareItems")(function*
         durationMs: outcome.decision === "executed" ? outcome.durationMs : undefined,
         output,
         identity: found?.identity ?? output?.digest,
-        scores: [...logged, ...more.map((score) => ({ ...score, goal: goals.get(score.name) ?? score.goal }))]
+        scores: [...logged, ...more.map((score) => ({ ...score, goal: goals.get(score.name) ?? score.goal }))].slice(0, MOST_SCORES)
       }]
     })))
   return { ...pairItems(step, runs), runs: runIds, unread, inputs: inputsOf(snapshots, step) }

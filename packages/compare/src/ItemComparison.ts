@@ -59,7 +59,9 @@ export interface ItemComparison {
 const PASSED = /^(?:passed|pass|correct|success|succeeded|ok)$/i
 /** Members that no two executions have alike. */
 const TIME = /(?:Ms|_ms|duration|latency|elapsed)$/i
-const MOST_SCORES = 50
+/** Of an item. */
+export const MOST_SCORES = 50
+const LONGEST_NAME = 200
 
 const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> => {
   if (typeof value !== "object" || value === null) return false
@@ -71,16 +73,16 @@ const isScore = (value: unknown): value is number | boolean => typeof value === 
 
 /**
  * The scores in an item's output: the numbers and booleans of its `scores`, of which more is better; where it has none, its own numbers and booleans, times
- * aside, of which the more is better only where a name says that something passed. At most 50.
+ * aside, of which the more is better only where a name says that something passed. At most 50, with names of up to 200 characters.
  */
 export const scoresOf = (output: unknown): ReadonlyArray<ItemScore> => {
   if (isScore(output)) return [{ name: "output", value: output, goal: undefined }]
   if (!isPlainObject(output)) return []
-  const members = Object.entries(output)
+  const members = Object.entries(output).filter(([name]) => name.length <= LONGEST_NAME)
   const passed = (name: string, value: unknown): Goal | undefined => (typeof value === "boolean" && PASSED.test(name) ? "maximize" : undefined)
   const scores = isPlainObject(output["scores"])
     ? [
-      ...Object.entries(output["scores"]).flatMap(([name, value]): ReadonlyArray<ItemScore> => (isScore(value) ? [{ name, value, goal: "maximize" }] : [])),
+      ...Object.entries(output["scores"]).flatMap(([name, value]): ReadonlyArray<ItemScore> => (isScore(value) && name.length <= LONGEST_NAME ? [{ name, value, goal: "maximize" }] : [])),
       ...members.flatMap(([name, value]): ReadonlyArray<ItemScore> => (isScore(value) && passed(name, value) !== undefined ? [{ name, value, goal: "maximize" }] : []))
     ]
     : members.flatMap(([name, value]): ReadonlyArray<ItemScore> => (isScore(value) && !TIME.test(name) ? [{ name, value, goal: passed(name, value) }] : []))

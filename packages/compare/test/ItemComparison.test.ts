@@ -29,6 +29,7 @@ describe("scores", () => {
 
   it("are at most 50, whatever they are called", () => {
     expect(scoresOf(Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`s${at}`, at])))).toHaveLength(50)
+    expect(scoresOf({ ["x".repeat(201)]: 1, scores: { ["y".repeat(201)]: 1, z: 1 } })).toEqual([score("z", 1, "maximize")])
     expect(scoresOf(JSON.parse("{\"scores\":{\"__proto__\":1}}"))).toEqual([score("__proto__", 1, "maximize")])
   })
 })

@@ -277,6 +277,7 @@ export class CompareApi extends HttpApiGroup.make("compare")
       /** Only items whose input holds this, or whose key begins with it; case does not count. */
       search: Schema.optional(Schema.String),
       after: Schema.optional(Schema.String),
+      /** Default 20; fewer come where many runs are compared. */
       limit: Schema.optional(count(100))
     },
     success: made<ItemPage>(),

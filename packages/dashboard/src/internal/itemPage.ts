@@ -7,6 +7,8 @@ import { cborText } from "./cborText.ts"
 
 /** Of all texts of a page together, and of one. */
 const MOST_PAGE_BYTES = 1024 * 1024
+/** Items of a page times runs. */
+const MOST_VALUES = 400
 const MOST_TEXT_BYTES = 64 * 1024
 const MOST_INPUT_BYTES = 2 * 1024
 /** A larger output is not read. */
@@ -110,7 +112,8 @@ export const itemPage = Effect.fnUntraced(function*(
   }
   const from = after === undefined ? 0 : found.findIndex(({ key }) => key === after) + 1
   if (after !== undefined && from === 0) return yield* new InvalidInput({ what: "after", issue: "is no item of this list; begin again without it." })
-  const page = found.slice(from, from + limit)
+  const count = Math.min(limit, Math.floor(MOST_VALUES / ids.length))
+  const page = found.slice(from, from + count)
   const most = Math.max(512, Math.min(MOST_TEXT_BYTES, Math.floor(MOST_PAGE_BYTES / (Math.max(1, page.length) * ids.length))))
   const rows = yield* Effect.forEach(page, (item) =>
     Effect.gen(function*() {
@@ -130,6 +133,6 @@ export const itemPage = Effect.fnUntraced(function*(
     counts: counts.map((one) => one ?? null),
     unread,
     items: rows,
-    next: from + limit < found.length ? page.at(-1)!.key : null
+    next: from + count < found.length ? page.at(-1)!.key : null
   }
 })
