@@ -192,7 +192,7 @@ describe("by keyboard", () => {
     await page.close()
   })
 
-  it("what is chosen in a popover keeps the focus inside, and gives it back", async () => {
+  it("a popover takes the focus, and gives it back where it is closed", async () => {
     const page = await open(full.origin, "runs?experiment=line")
     const columns = page.getByRole("button", { name: "Columns" })
     await page.getByText("broken").first().waitFor()

@@ -90,93 +90,93 @@ const metricPart = ({ metrics }: ComparisonJson): Part => ({
       const change = values[at]?.change
       return (
         <>
-            <span className={best.some((position) => Number(position) === at) ? "font-semibold" : ""}>{texts[at]}</span>
-            {change === undefined || change === null ? null : <ChangeText text={changeOf(figureOf(change.delta), figureOf(change.percent), formatDelta)} verdict={change.better} />}
-          </>
-        )
-      })
-      const label = <>{name}{goal === undefined ? null : <span className="text-soft"> <span aria-hidden="true">{goal === "maximize" ? "↑" : "↓"}</span><span className="sr-only">{goal}</span></span>}{figure === "mean" ? <span className="text-soft"> mean</span> : null}</>
-      const series = values.some((value) => Number(value?.count ?? 0) > 1)
-      const detail = (of: "min" | "max" | "count" | "nans", word: string): ReadonlyArray<Row> => {
-        const own = values.map((value) => figureOf(value?.[of]))
-        if (!series || (of === "nans" && own.every((value) => !value))) return []
-        const shown = formatNumbers(own)
-        return [{ key: `${name} ${of}`, label: word, detail: true, differs: of !== "count" && differs && own.some((value, at) => !Object.is(value, numbers[at])) || new Set(own).size > 1 && of === "count", cells: own.map((value, at) => (value === undefined ? none : shown[at])) }]
-      }
-      return [{ key: name, label, differs, cells }, ...detail("min", "min"), ...detail("max", "max"), ...detail("count", "points"), ...detail("nans", "NaN points")]
+          <span className={best.some((position) => Number(position) === at) ? "font-semibold" : ""}>{texts[at]}</span>
+          {change === undefined || change === null ? null : <ChangeText text={changeOf(figureOf(change.delta), figureOf(change.percent), formatDelta)} verdict={change.better} />}
+        </>
+      )
     })
+    const label = <>{name}{goal === undefined ? null : <span className="text-soft"> <span aria-hidden="true">{goal === "maximize" ? "↑" : "↓"}</span><span className="sr-only">{goal}</span></span>}{figure === "mean" ? <span className="text-soft"> mean</span> : null}</>
+    const series = values.some((value) => Number(value?.count ?? 0) > 1)
+    const detail = (of: "min" | "max" | "count" | "nans", word: string): ReadonlyArray<Row> => {
+      const own = values.map((value) => figureOf(value?.[of]))
+      if (!series || (of === "nans" && own.every((value) => !value))) return []
+      const shown = formatNumbers(own)
+      return [{ key: `${name} ${of}`, label: word, detail: true, differs: of !== "count" && differs && own.some((value, at) => !Object.is(value, numbers[at])) || new Set(own).size > 1 && of === "count", cells: own.map((value, at) => (value === undefined ? none : shown[at])) }]
+    }
+    return [{ key: name, label, differs, cells }, ...detail("min", "min"), ...detail("max", "max"), ...detail("count", "points"), ...detail("nans", "NaN points")]
   })
+})
 
-  const stepPart = ({ steps }: ComparisonJson): Part => ({
-    title: "Steps",
-    rows: steps.flatMap(({ differs, step, values }): ReadonlyArray<Row> => {
-      const why = values.map((value) => value?.reasons.filter(({ component }) => component !== "first" && component !== "match") ?? [])
-      return [
-        rowOf(step, values, (value) => {
-          const phase = phaseOf({ decision: value.decision, status: value.status })
-          return (
-            <>
-              <StepLook phase={phase} word={phase !== "executed"} /> {value.durationMs === undefined ? "" : formatDuration(Number(value.durationMs))}
-              {value.change === undefined || value.change === null ? null : <ChangeText text={changeOf(figureOf(value.change.delta), figureOf(value.change.percent), formatDurationDelta)} />}
-            </>
-          )
-        }, { differs }),
-        ...values.some((value) => value?.items !== undefined && value.items !== null)
-          ? [rowOf(`${step} items`, values.map((value) => value?.items), ({ durationMs: _, total: __, ...counts }) => Object.entries(counts).filter(([, count]) => Number(count) > 0).map(([kind, count]) => `${formatNumber(Number(count))} ${kind}`).join(", "), { label: "items", detail: true })]
-          : [],
-        ...values.some((value) => value?.error !== undefined && value.error !== null)
-          ? [rowOf(`${step} error`, values.map((value) => value?.error), ({ message, name }) => <span className="text-bad">{(message === "" ? name : message).slice(0, 300)}</span>, { label: "error", detail: true })]
-          : [],
-        ...why.some((reasons) => reasons.length > 0)
-          ? [rowOf(`${step} why`, why.map((reasons) => (reasons.length === 0 ? null : reasons)), (reasons) => <span className="text-soft">{reasonTexts(reasons).join("; ")}</span>, { label: "why", detail: true })]
-          : []
-      ]
-    })
-  })
-
-  const againstWords: Record<string, readonly [text: string, className: string]> = { same: ["same", "text-soft"], differs: ["differs", "text-warning"], missing: ["only one has it", "text-warning"] }
-
-  const artifactPart = ({ artifacts, runs }: ComparisonJson): Part => ({
-    title: "Artifacts",
-    rows: artifacts.map(({ against, differs, kind, name, step, values }) => {
-      const stored = kind === "named" && name.startsWith(`${step}/`) ? name.slice(step.length + 1) : name
-      const sides = values.map((value, at) => (value === null || value?.digest === undefined ? undefined : { runId: runs[at]!.id, artifact: { name: stored, mediaType: value.mediaType, digest: value.digest, sizeBytes: Number(value.sizeBytes) } }))
-      const canShow = values.some((value) => value?.digest !== undefined && previewKind({ mediaType: value.mediaType, sizeBytes: Number(value.sizeBytes) }) !== undefined)
-      return rowOf(name, values, (value, at) => {
-        const word = at === 0 ? undefined : againstWords[against[at] ?? ""]
+const stepPart = ({ steps }: ComparisonJson): Part => ({
+  title: "Steps",
+  rows: steps.flatMap(({ differs, step, values }): ReadonlyArray<Row> => {
+    const why = values.map((value) => value?.reasons.filter(({ component }) => component !== "first" && component !== "match") ?? [])
+    return [
+      rowOf(step, values, (value) => {
+        const phase = phaseOf({ decision: value.decision, status: value.status })
         return (
           <>
-            <span title={value.digest}>{formatBytes(Number(value.sizeBytes))}{value.items === undefined || value.items === null ? "" : ` in ${formatCount(Number(value.items), "item")}`}</span>
-            {word === undefined ? null : <span className={`block text-small ${word[1]}`}>{word[0]}</span>}
+            <StepLook phase={phase} word={phase !== "executed"} /> {value.durationMs === undefined ? "" : formatDuration(Number(value.durationMs))}
+            {value.change === undefined || value.change === null ? null : <ChangeText text={changeOf(figureOf(value.change.delta), figureOf(value.change.percent), formatDurationDelta)} />}
           </>
         )
-      }, {
-        differs,
-        ...canShow ? { more: sides.map((side, at) => (side === undefined ? none : <ArtifactAgainst key={at} own={side} base={at === 0 ? undefined : sides[0]} />)) } : {}
-      })
+      }, { differs }),
+      ...values.some((value) => value?.items !== undefined && value.items !== null)
+        ? [rowOf(`${step} items`, values.map((value) => value?.items), ({ durationMs: _, total: __, ...counts }) => Object.entries(counts).filter(([, count]) => Number(count) > 0).map(([kind, count]) => `${formatNumber(Number(count))} ${kind}`).join(", "), { label: "items", detail: true })]
+        : [],
+      ...values.some((value) => value?.error !== undefined && value.error !== null)
+        ? [rowOf(`${step} error`, values.map((value) => value?.error), ({ message, name }) => <span className="text-bad">{(message === "" ? name : message).slice(0, 300)}</span>, { label: "error", detail: true })]
+        : [],
+      ...why.some((reasons) => reasons.length > 0)
+        ? [rowOf(`${step} why`, why.map((reasons) => (reasons.length === 0 ? null : reasons)), (reasons) => <span className="text-soft">{reasonTexts(reasons).join("; ")}</span>, { label: "why", detail: true })]
+        : []
+    ]
+  })
+})
+
+const againstWords: Record<string, readonly [text: string, className: string]> = { same: ["same", "text-soft"], differs: ["differs", "text-warning"], missing: ["only one has it", "text-warning"] }
+
+const artifactPart = ({ artifacts, runs }: ComparisonJson): Part => ({
+  title: "Artifacts",
+  rows: artifacts.map(({ against, differs, kind, name, step, values }) => {
+    const stored = kind === "named" && name.startsWith(`${step}/`) ? name.slice(step.length + 1) : name
+    const sides = values.map((value, at) => (value === null || value?.digest === undefined ? undefined : { runId: runs[at]!.id, artifact: { name: stored, mediaType: value.mediaType, digest: value.digest, sizeBytes: Number(value.sizeBytes) } }))
+    const canShow = values.some((value) => value?.digest !== undefined && previewKind({ mediaType: value.mediaType, sizeBytes: Number(value.sizeBytes) }) !== undefined)
+    return rowOf(name, values, (value, at) => {
+      const word = at === 0 ? undefined : againstWords[against[at] ?? ""]
+      return (
+        <>
+          <span title={value.digest}>{formatBytes(Number(value.sizeBytes))}{value.items === undefined || value.items === null ? "" : ` in ${formatCount(Number(value.items), "item")}`}</span>
+          {word === undefined ? null : <span className={`block text-small ${word[1]}`}>{word[0]}</span>}
+        </>
+      )
+    }, {
+      differs,
+      ...canShow ? { more: sides.map((side, at) => (side === undefined ? none : <ArtifactAgainst key={at} own={side} base={at === 0 ? undefined : sides[0]} />)) } : {}
     })
   })
+})
 
-  const codePart = ({ code }: ComparisonJson): Part => ({
-    title: "Code",
-    rows: [
-      ...code.git.values.some((value) => value !== null)
-        ? [rowOf("git", code.git.values, ({ branch, commit, commits, dirty }) => <><code className="font-mono" title={commit}>{shortenHashes(commit)}</code>{branch === undefined ? "" : ` on ${branch}`}{dirty ? <span className="text-warning">, uncommitted changes</span> : ""}{commits.length > 1 ? `, ${commits.length} commits` : ""}</>, { differs: code.git.differs })]
-        : [],
-      ...code.steps.map(({ differs, step, values }) => rowOf(`code of ${step}`, values, ({ kind, version }) => <code className="font-mono" title={`${kind} ${version}`}>{shortenHashes(version)}</code>, { differs }))
-    ]
-  })
+const codePart = ({ code }: ComparisonJson): Part => ({
+  title: "Code",
+  rows: [
+    ...code.git.values.some((value) => value !== null)
+      ? [rowOf("git", code.git.values, ({ branch, commit, commits, dirty }) => <><code className="font-mono" title={commit}>{shortenHashes(commit)}</code>{branch === undefined ? "" : ` on ${branch}`}{dirty ? <span className="text-warning">, uncommitted changes</span> : ""}{commits.length > 1 ? `, ${commits.length} commits` : ""}</>, { differs: code.git.differs })]
+      : [],
+    ...code.steps.map(({ differs, step, values }) => rowOf(`code of ${step}`, values, ({ kind, version }) => <code className="font-mono" title={`${kind} ${version}`}>{shortenHashes(version)}</code>, { differs }))
+  ]
+})
 
-  const environmentPart = ({ environment }: ComparisonJson): Part => ({
-    title: "Environment",
-    rows: [
-      ...(["runtime", "platform", "host"] as const).map((name) => rowOf(name, environment[name].values, (text) => text, { differs: environment[name].differs })),
-      rowOf("seed", environment.seed.values, (seed) => String(seed), { differs: environment.seed.differs }),
-      ...environment.packages.map(({ differs, name, values }) => rowOf(name, values, (text) => text, { differs }))
-    ]
-  })
+const environmentPart = ({ environment }: ComparisonJson): Part => ({
+  title: "Environment",
+  rows: [
+    ...(["runtime", "platform", "host"] as const).map((name) => rowOf(name, environment[name].values, (text) => text, { differs: environment[name].differs })),
+    rowOf("seed", environment.seed.values, (seed) => String(seed), { differs: environment.seed.differs }),
+    ...environment.packages.map(({ differs, name, values }) => rowOf(name, values, (text) => text, { differs }))
+  ]
+})
 
-  const label = "sticky left-0 z-10 w-28 min-w-28 wrap-anywhere bg-paper py-1.5 pr-4 text-left align-top font-normal sm:w-44 sm:min-w-36"
+const label = "sticky left-0 z-10 w-28 min-w-28 wrap-anywhere bg-paper py-1.5 pr-4 text-left align-top font-normal sm:w-44 sm:min-w-36"
 const cell = "min-w-28 max-w-80 wrap-anywhere border-t border-line py-1.5 pl-5 text-right align-top sm:min-w-36"
 
 const PartRows = ({ all, columns, rows, shown, title }: Part & { readonly shown: ReadonlyArray<Row>; readonly all: boolean; readonly columns: number }) => {
@@ -210,25 +210,25 @@ const PartRows = ({ all, columns, rows, shown, title }: Part & { readonly shown:
 }
 
 /** The parts of a comparison, and how many of their rows are the same everywhere. */
-  export const RunComparison = ({ all, comparison, onBaseline, onRemove }: {
-    readonly comparison: ComparisonJson
-    readonly all: boolean
-    readonly onBaseline: (id: string) => void
-    readonly onRemove: (id: string) => void
-  }) => {
-      const { runs } = comparison
-      const parts = [metricPart, paramPart, runPart, stepPart, artifactPart, codePart, environmentPart].map((part) => part(comparison)).filter(({ rows }) => rows.length > 0)
-    /** A detail is shown only under its row. */
-    const shownOf = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
-      let over = true
-      return rows.filter(({ detail, differs }) => {
-        if (detail !== true) over = all || differs
-        return all || (differs && over)
-      })
-    }
-    const same = parts.filter(({ rows }) => shownOf(rows).length === 0).map(({ title }) => title.toLowerCase())
-        return (
-      <>
+export const RunComparison = ({ all, comparison, onBaseline, onRemove }: {
+  readonly comparison: ComparisonJson
+  readonly all: boolean
+  readonly onBaseline: (id: string) => void
+  readonly onRemove: (id: string) => void
+}) => {
+  const { runs } = comparison
+  const parts = [metricPart, paramPart, runPart, stepPart, artifactPart, codePart, environmentPart].map((part) => part(comparison)).filter(({ rows }) => rows.length > 0)
+  /** A detail is shown only under its row. */
+  const shownOf = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
+    let over = true
+    return rows.filter(({ detail, differs }) => {
+      if (detail !== true) over = all || differs
+      return all || (differs && over)
+    })
+  }
+  const same = parts.filter(({ rows }) => shownOf(rows).length === 0).map(({ title }) => title.toLowerCase())
+  return (
+    <>
       <div className="relative overflow-x-auto">
         <table className="border-separate border-spacing-0 text-small">
           <thead>
