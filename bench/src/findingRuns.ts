@@ -10,7 +10,7 @@ const MOST_MS = 100
 const QUERIES = 100
 
 /** mulberry32: the same runs and searches each time. */
-const randomOf = (seed: number) => (): number => {
+export const randomOf = (seed: number) => (): number => {
   seed = (seed + 0x6d2b79f5) | 0
   let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
@@ -22,7 +22,7 @@ const pick = <A>(random: () => number, all: ReadonlyArray<A>): A => all[Math.flo
 const WORDS = ["adam", "sgd", "rmsprop", "lion"]
 
 /** Runs with 20 params and 20 metrics, written as a runner does: a claim, and a commit that ends the run. */
-const make = (uniflow: Uniflow.Uniflow, from: number, to: number): Promise<void> =>
+export const make = (uniflow: Uniflow.Uniflow, from: number, to: number): Promise<void> =>
   uniflow.runPromise(Effect.gen(function*() {
     const store = yield* RunStore
     const { self } = yield* ProcessIdentity
@@ -55,7 +55,7 @@ const make = (uniflow: Uniflow.Uniflow, from: number, to: number): Promise<void>
   }))
 
 /** A search as people make them: one to three conditions, narrow and wide ones, and an order. */
-const query = (random: () => number): { readonly where: string; readonly orderBy: string; readonly limit: number } => {
+export const query = (random: () => number): { readonly where: string; readonly orderBy: string; readonly limit: number } => {
   const condition = (): string => {
     const k = Math.floor(random() * 20)
     const share = pick(random, [0.001, 0.01, 0.1, 0.5, 0.9])
@@ -84,9 +84,9 @@ const query = (random: () => number): { readonly where: string; readonly orderBy
 }
 
 /** By nearest rank: the smallest value that at least this share of all does not exceed. */
-const quantile = (values: ReadonlyArray<number>, share: number): number => values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * share) - 1)]!
+export const quantile = (values: ReadonlyArray<number>, share: number): number => values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * share) - 1)]!
 
-const rounded = (value: number): number => Number(value.toPrecision(4))
+export const rounded = (value: number): number => Number(value.toPrecision(4))
 
 /** Filter, sort and the first 100 of many runs with 40 keys. */
 export const findingRuns = (sizes: ReadonlyArray<number>) => (rounds: number): Promise<ReadonlyArray<Line>> =>

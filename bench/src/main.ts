@@ -13,6 +13,9 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   large: async () => (await import("./largeValues.ts")).largeValues,
   points: async () => (await import("./metricPoints.ts")).metricPoints,
   code: async () => (await import("./codeVersions.ts")).codeVersions,
+  "page-api": async () => (await import("./pageApi.ts")).pageApi([10_000, 100_000]),
+  "page-curve": async () => (await import("./pageCurve.ts")).pageCurve,
+  "page-paint": async () => (await import("./pagePaint.ts")).pagePaint,
   start: async () => (await import("./startUp.ts")).startUp
 }
 

@@ -119,7 +119,7 @@ export interface Curve {
   readonly run: string
   /** How many points are behind it. */
   readonly points: number
-  /** Indexes, or Unix times in milliseconds; ascending. */
+  /** Indexes, Unix times in milliseconds, or milliseconds since the run was created; ascending. */
   readonly x: ReadonlyArray<number>
   /** The mean of a bucket; null where it has no finite number, as in `min` and `max`. */
   readonly y: ReadonlyArray<number | null>
@@ -248,7 +248,8 @@ export class CurvesApi extends HttpApiGroup.make("curves")
       runs: Schema.String,
       /** A metric, as `run.metrics` names it. Runs without it are left out. */
       name: Schema.String,
-      by: Schema.optional(Schema.Literals(["index", "time"])),
+      /** What x is. "relative": milliseconds since the run was created; `from` and `to` are in the same. */
+      by: Schema.optional(Schema.Literals(["index", "time", "relative"])),
       buckets: Schema.optional(count(4000)),
       from: Schema.optional(Schema.FiniteFromString),
       to: Schema.optional(Schema.FiniteFromString)

@@ -97,6 +97,14 @@ describe("the API", () => {
     expect((await ask("api/curves?runs=run-1&name=loss&from=2&to=3")).json.curves).toMatchObject([{ points: 2, x: [2, 3] }])
     const [byTime] = (await ask("api/curves?runs=run-1&name=loss&by=time")).json.curves
     expect(byTime.x[0]).toBeGreaterThan(1e12)
+    // Since each run was created, and zoomed into by the same.
+    const [relative] = (await ask("api/curves?runs=run-1&name=loss&by=relative")).json.curves
+    expect(relative.y).toEqual(byTime.y)
+    const [begin, ...later] = relative.x as ReadonlyArray<number>
+    expect(begin).toBeGreaterThanOrEqual(0)
+    expect(byTime.x[0] - begin!).toBe((await ask("api/runs/run-1")).json.createdAtMs)
+    expect((await ask(`api/curves?runs=run-1&name=loss&by=relative&from=${begin}&to=${later.at(-1)}`)).json.curves).toMatchObject([{ points: 5 }])
+    expect((await ask(`api/curves?runs=run-1&name=loss&by=relative&from=${later.at(-1)! + 1}`)).json.curves).toMatchObject([{ points: 0 }])
     expect((await ask("api/curves?runs=run-1,nope&name=loss")).status).toBe(404)
     expect((await ask(`api/curves?runs=${Array.from({ length: 51 }, (_, n) => `r${n}`)}&name=loss`)).status).toBe(400)
     const fields = (await ask("api/experiments/fields")).json.fields as ReadonlyArray<{ readonly field: string; readonly curve: boolean }>

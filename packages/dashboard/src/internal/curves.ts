@@ -2,63 +2,100 @@
  * Curves as a plot draws them: of all points in a range, as many buckets as it has pixels, each with its mean and its smallest and largest value, so
  * that no spike is lost. In columns, which is a third of the bytes of rows.
  */
+import { CorruptArtifact, PointChunk, RunStore, type SeriesKey } from "@uniflow/core"
+import { Effect } from "effect"
 import type { Curve } from "../Api.ts"
 
 export interface CurveRange {
-  readonly by: "index" | "time"
+  /** What x is: "relative" is the time since the run was created. */
+  readonly by: "index" | "time" | "relative"
   readonly buckets: number
   readonly from?: number | undefined
   readonly to?: number | undefined
-}
-
-interface Points {
-  readonly indexes: Float64Array
-  readonly values: Float64Array
-  readonly timesMs: Float64Array
+  readonly createdAtMs?: number | undefined
 }
 
 // Nine digits tell every 32-bit number from its neighbours, and no plot shows more.
 const short = (value: number): number | null => (Number.isFinite(value) ? Number(value.toPrecision(9)) : null)
 
-/** The curve of these points between `from` and `to`, in at most `buckets` buckets. A bucket without a finite number is a gap. */
-export const curveOf = (run: string, { indexes, timesMs, values }: Points, { buckets, by, from = -Infinity, to = Infinity }: CurveRange): Curve => {
-  const along = by === "index" ? indexes : timesMs
+/** As many points as buckets need none: each is shown as it is. */
+const each = (run: string, chunks: ReadonlyArray<PointChunk.Points>, column: "indexes" | "timesMs", from: number, to: number, origin: number): Curve => {
+  const rows: Array<readonly [number, number]> = []
+  for (const { [column]: along, values } of chunks) {
+    for (let i = 0; i < along.length; i++) if (along[i]! >= from && along[i]! <= to) rows.push([along[i]! - origin, values[i]!])
+  }
+  rows.sort(([a], [b]) => a - b)
+  return { run, points: rows.length, x: rows.map(([x]) => x), y: rows.map(([, value]) => short(value)), min: null, max: null }
+}
+
+/** The curve of the points in these chunks between `from` and `to`, in at most `buckets` buckets. A bucket without a finite number is a gap. */
+const curveOf = (run: string, chunks: ReadonlyArray<PointChunk.Points>, range: CurveRange): Curve => {
+  const { buckets, by, createdAtMs = 0 } = range
+  const origin = by === "relative" ? createdAtMs : 0
+  const from = (range.from ?? -Infinity) + origin
+  const to = (range.to ?? Infinity) + origin
+  const column = by === "index" ? "indexes" : "timesMs"
   let low = Infinity
   let high = -Infinity
   let points = 0
-  for (const x of along) {
-    if (x < from || x > to) continue
-    points++
-    if (x < low) low = x
-    if (x > high) high = x
+  for (const { [column]: along } of chunks) {
+    for (let i = 0; i < along.length; i++) {
+      const x = along[i]!
+      if (x < from || x > to) continue
+      points++
+      if (x < low) low = x
+      if (x > high) high = x
+    }
   }
-  if (points === 0) return { run, points, x: [], y: [], min: null, max: null }
-  // As many points as buckets need none: each is shown as it is.
-  const width = points <= buckets ? 0 : (high - low) / buckets
-  const filled = new Map<number, { x: number; sum: number; count: number; min: number; max: number }>()
-  let n = 0
-  for (let i = 0; i < along.length; i++) {
-    const x = along[i]!
-    if (x < from || x > to) continue
-    const at = width === 0 ? n++ : Math.min(buckets - 1, Math.floor((x - low) / width))
-    let bucket = filled.get(at)
-    if (bucket === undefined) filled.set(at, bucket = { x, sum: 0, count: 0, min: Infinity, max: -Infinity })
-    bucket.x = Math.max(bucket.x, x)
-    const value = values[i]!
-    if (!Number.isFinite(value)) continue
-    bucket.sum += value
-    bucket.count++
-    if (value < bucket.min) bucket.min = value
-    if (value > bucket.max) bucket.max = value
+  if (points <= buckets) return each(run, chunks, column, from, to, origin)
+  // Columns of numbers: a million points take milliseconds.
+  const perX = high > low ? buckets / (high - low) : 0
+  const last = buckets - 1
+  const x = new Float64Array(buckets).fill(-Infinity)
+  const sum = new Float64Array(buckets)
+  const count = new Float64Array(buckets)
+  const min = new Float64Array(buckets).fill(Infinity)
+  const max = new Float64Array(buckets).fill(-Infinity)
+  for (const { [column]: along, values } of chunks) {
+    for (let i = 0; i < along.length; i++) {
+      const place = along[i]!
+      if (place < from || place > to) continue
+      let at = ((place - low) * perX) | 0
+      if (at > last) at = last
+      if (place > x[at]!) x[at] = place
+      const value = values[i]!
+      // Neither NaN nor an infinity.
+      if (value - value !== 0) continue
+      sum[at]! += value
+      count[at]!++
+      if (value < min[at]!) min[at] = value
+      if (value > max[at]!) max[at] = value
+    }
   }
-  const rows = [...filled.values()].toSorted((a, b) => a.x - b.x)
-  const banded = rows.some(({ count, max, min }) => count > 1 && min < max)
+  const filled: Array<number> = []
+  let banded = false
+  for (let at = 0; at < buckets; at++) {
+    if (x[at]! > -Infinity) filled.push(at)
+    banded ||= count[at]! > 1 && min[at]! < max[at]!
+  }
+  const columnOf = (of: (at: number) => number): Array<number | null> => filled.map((at) => (count[at] === 0 ? null : short(of(at))))
   return {
     run,
     points,
-    x: rows.map(({ x }) => x),
-    y: rows.map(({ count, sum }) => (count === 0 ? null : short(sum / count))),
-    min: banded ? rows.map(({ count, min }) => (count === 0 ? null : short(min))) : null,
-    max: banded ? rows.map(({ count, max }) => (count === 0 ? null : short(max))) : null
+    x: filled.map((at) => x[at]! - origin),
+    y: columnOf((at) => sum[at]! / count[at]!),
+    min: banded ? columnOf((at) => min[at]!) : null,
+    max: banded ? columnOf((at) => max[at]!) : null
   }
 }
+
+/** The curve of a series. Its chunks are looked at as they are: to join a million points would take as long as to draw them. */
+export const curve = Effect.fnUntraced(function*(series: SeriesKey, range: CurveRange) {
+  const chunks: Array<PointChunk.Points> = []
+  for (const { bytes, chunk } of yield* (yield* RunStore).chunks(series)) {
+    const points = PointChunk.decode(bytes)
+    if (points === undefined) return yield* new CorruptArtifact({ digest: "", what: `Points of metric "${series.key}" of run "${series.runId}"`, reason: `chunk ${chunk} is damaged` })
+    chunks.push(points)
+  }
+  return curveOf(series.runId, chunks, range)
+})

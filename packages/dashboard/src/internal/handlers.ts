@@ -1,10 +1,10 @@
 /** What the endpoints of the API do, over a `Uniflow`. */
 import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline, pinnedBaseline } from "@uniflow/compare"
-import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricNamed, MetricSeries, RunNotFound, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
+import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricNamed, RunNotFound, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
-import { curveOf } from "./curves.ts"
+import { curve } from "./curves.ts"
 import { itemPage, type KeptItems } from "./itemPage.ts"
 import { runDetailOf } from "./runDetail.ts"
 import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
@@ -243,7 +243,7 @@ export const layer = (uniflow: PageUniflow) => {
             Effect.gen(function*() {
               const one = runs.find(({ run }) => run.id === id) ?? (yield* new RunNotFound({ runId: id }))
               const summary = metricNamed(one.metrics, query.name)
-              return summary === undefined ? undefined : curveOf(id, yield* MetricSeries.points({ ...summary, runId: id }), { buckets, by, from, to })
+              return summary === undefined ? undefined : yield* curve({ ...summary, runId: id }, { buckets, by, from, to, createdAtMs: one.run.createdAtMs })
             }), { concurrency: 4 })
           return { curves: found.filter((one) => one !== undefined) }
         }))))

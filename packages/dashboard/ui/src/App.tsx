@@ -68,6 +68,16 @@ export interface RunsSearch {
   readonly log?: string
   /** From 0 to 0.99. */
   readonly smooth?: string
+  /** What is drawn in place of the curves: "scatter" or "parallel". */
+  readonly across?: string
+  /** Fields of the scatter by commas, x and y. */
+  readonly xy?: string
+  /** Fields of the parallel coordinates, by commas. */
+  readonly axes?: string
+  /** Fields on a logarithmic scale, by commas. */
+  readonly logs?: string
+  /** The field that colours runs. */
+  readonly tint?: string
 }
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" && value.length <= 20_000 ? value : undefined)
@@ -82,7 +92,7 @@ const experiments = createRoute({ getParentRoute: () => root, path: "/", compone
 const runs = createRoute({
   getParentRoute: () => root,
   path: "/runs",
-  validateSearch: kept(["experiment", "where", "sort", "columns", "group", "selected", "charts", "x", "log", "smooth"]),
+  validateSearch: kept(["experiment", "where", "sort", "columns", "group", "selected", "charts", "x", "log", "smooth", "across", "xy", "axes", "logs", "tint"]),
   component: lazyRouteComponent(() => import("./pages/Runs.tsx"), "Runs")
 })
 const run = createRoute({ getParentRoute: () => root, path: "/runs/$runId", component: lazyRouteComponent(() => import("./pages/Run.tsx"), "RunPage") })

@@ -63,7 +63,7 @@ export const api = {
   explain: (runId: string) => request<Jsonified<Explanation.Explanation>>(`api/runs/${id(runId)}/explain`),
   logs: (runId: string, options: { readonly step?: string | undefined; readonly after?: number | undefined; readonly limit?: number | undefined } = {}) => request<{ readonly logs: ReadonlyArray<LogRecord> }>(`api/runs/${id(runId)}/logs${query(options)}`),
   metric: (runId: string, name: string, buckets = 1000) => request<{ readonly buckets: ReadonlyArray<Bucket> }>(`api/runs/${id(runId)}/metric${query({ name, buckets })}`),
-  curves: (asked: { readonly runs: ReadonlyArray<string>; readonly name: string; readonly by: "index" | "time"; readonly buckets: number; readonly from?: number | undefined; readonly to?: number | undefined }) =>
+  curves: (asked: { readonly runs: ReadonlyArray<string>; readonly name: string; readonly by: "index" | "time" | "relative"; readonly buckets: number; readonly from?: number | undefined; readonly to?: number | undefined }) =>
     request<{ readonly curves: ReadonlyArray<Curve> }>(`api/curves${query({ ...asked, runs: asked.runs.join(",") })}`),
   annotate: (runId: string, change: { readonly tags?: { readonly [name: string]: string | null }; readonly note?: string | null }) => send<Run>("PATCH", `api/runs/${id(runId)}`, change),
   cancel: (runId: string) => send<{ readonly asked: boolean }>("POST", `api/runs/${id(runId)}/cancel`, {}),

@@ -12,6 +12,7 @@ import { curveMetrics, defaultColumns, isRowField, isSortable, rowFields, splitF
 import { FilterBar } from "../parts/FilterBar.tsx"
 import { FilterChips } from "../parts/FilterChips.tsx"
 import { GroupTable } from "../parts/GroupTable.tsx"
+import { PictureKind } from "../parts/PictureKind.tsx"
 import { remember, remembered, useHiddenRuns } from "../parts/runLook.ts"
 import { type Change, RunsTable, type Sort } from "../parts/RunsTable.tsx"
 import { keepView, viewOf } from "../parts/runsView.ts"
@@ -19,6 +20,7 @@ import { Empty, Failure, Loading } from "../parts/States.tsx"
 import { useTitle } from "../parts/title.ts"
 
 const Charts = lazy(() => import("../parts/Charts.tsx").then((module) => ({ default: module.Charts })))
+const AcrossRuns = lazy(() => import("../parts/AcrossRuns.tsx").then((module) => ({ default: module.AcrossRuns })))
 
 const PAGE = 100
 /** So many of the newest are drawn where none is selected. */
@@ -147,11 +149,19 @@ export const Runs = () => {
   useEffect(() => () => exporting.current?.abort(), [])
 
   const curves = useMemo(() => fields.data === undefined ? [] : curveMetrics(fields.data), [fields.data])
+  const chartsKey = `uniflow.chosenCharts.${experiment ?? ""}`
+  const lastCharts = useMemo(() => remembered("localStorage", chartsKey), [chartsKey])
+  const chosenCharts = search.charts ?? (typeof lastCharts === "string" ? lastCharts : undefined)
   const settings = {
-    metrics: search.charts === undefined ? curves.slice(0, DEFAULT_CHARTS) : search.charts === "none" ? [] : splitFields(search.charts),
+    metrics: chosenCharts === undefined ? curves.slice(0, DEFAULT_CHARTS) : chosenCharts === "none" ? [] : splitFields(chosenCharts),
     along: search.x === "relative" || search.x === "time" ? search.x : "index" as "relative" | "time" | "index",
     log: search.log === "1",
     smooth: Math.min(0.99, Math.max(0, Number(search.smooth) || 0))
+  }
+  const keepCharts = (metrics: ReadonlyArray<string>): string => {
+    const text = metrics.length === 0 ? "none" : metrics.join(",")
+    remember("localStorage", chartsKey, text)
+    return text
   }
   // What was drawn here last is waited for with its height, so that nothing jumps.
   const heightKey = `uniflow.charts.${experiment ?? ""}`
@@ -194,7 +204,14 @@ export const Runs = () => {
       <div className="mb-4"><FilterBar value={where ?? ""} fields={names} valuesOf={valuesOf} onApply={(text) => change({ where: text })} /></div>
 
       <div ref={charts}>
-        {fields.data !== undefined && curves.length === 0 ? null : (
+        {fields.data === undefined || fields.data.fields.length === 0 ? null : <PictureKind value={search.across ?? ""} onChange={(across) => change({ across })} />}
+        {search.across !== undefined && fields.data !== undefined ? (
+          <Suspense fallback={<div style={{ height: expected }} />}>
+            <section aria-label="Across runs" className="mb-5">
+              <AcrossRuns experiment={experiment} where={where} changedAtMs={runs.dataUpdatedAt} list={fields.data} names={names} onSearch={setSearch} settings={search} onChange={change} selected={selected} onSelect={select} onFilter={(text) => change({ where: text })} />
+            </section>
+          </Suspense>
+        ) : fields.data !== undefined && curves.length === 0 ? null : (
           <Suspense fallback={<div style={{ height: expected }} />}>
             {fields.data === undefined || runs.data === undefined && runs.error === null ? <div style={{ height: expected }} aria-busy="true" /> : (
               <Charts
@@ -203,7 +220,7 @@ export const Runs = () => {
                 settings={settings}
                 which={selected.size > 0 ? `${formatCount(drawnRows.length, "selected run")}${chosenRows.length > MOST_DRAWN ? ` of ${chosenRows.length}` : ""}` : sort === undefined ? `the newest ${formatCount(drawnRows.length, "run")}` : `the first ${formatCount(drawnRows.length, "run")}`}
                 onChange={(next) => change({
-                  ...next.metrics === undefined ? {} : { charts: next.metrics.length === 0 ? "none" : next.metrics.join(",") },
+                  ...next.metrics === undefined ? {} : { charts: keepCharts(next.metrics) },
                   ...next.along === undefined ? {} : { x: next.along === "index" ? undefined : next.along },
                   ...next.log === undefined ? {} : { log: next.log ? "1" : undefined },
                   ...next.smooth === undefined ? {} : { smooth: next.smooth === 0 ? undefined : String(next.smooth) }

@@ -24,8 +24,8 @@ export interface ChartSettings {
 }
 
 /** The points of a chart as text, for who does not see it and for who wants to copy them. */
-const DataTable = ({ along, curves, originOf }: { readonly curves: ReadonlyArray<Curve>; readonly along: Along; readonly originOf: (run: string) => number }) => {
-  const { data, series } = plotData(curves, { smooth: 0, log: false, originOf })
+const DataTable = ({ along, curves }: { readonly curves: ReadonlyArray<Curve>; readonly along: Along }) => {
+  const { data, series } = plotData(curves, { smooth: 0, log: false })
   const lines = series.flatMap(({ part, run }, n) => (part === "line" ? [{ run, values: data[n + 1]! }] : []))
   const rows = Array.from({ length: Math.min(MOST_TABLE_ROWS, data[0].length) }, (_, n) => n)
   return (
@@ -63,9 +63,8 @@ const Chart = ({ goal, metric, onZoom, runs, settings, zoom }: ChartProps) => {
   const [asTable, setAsTable] = useState(false)
   const canvas = useRef<HTMLCanvasElement>(null)
   const ids = runs.map(({ id }) => id)
-  const by = settings.along === "index" ? "index" : "time"
-  // Each run begins at another time: what is zoomed into along the time since then is not asked for more finely.
-  const [from, to] = settings.along === "relative" ? [] : zoom ?? []
+  const by = settings.along
+  const [from, to] = zoom ?? []
   const { data, error, isPlaceholderData } = useQuery({
     queryKey: ["curves", metric, by, ids, from, to],
     queryFn: () => api.curves({ runs: ids, name: metric, by, buckets: BUCKETS, from, to }),
@@ -73,12 +72,7 @@ const Chart = ({ goal, metric, onZoom, runs, settings, zoom }: ChartProps) => {
     meta: { runs: ids },
     placeholderData: keepPreviousData
   })
-  const begins = runs.map(({ createdAtMs, id }) => `${id}:${createdAtMs}`).join()
-  const look = useMemo(() => {
-    const begin = new Map(runs.map(({ createdAtMs, id }) => [id, createdAtMs]))
-    return { smooth: settings.smooth, log: settings.log, originOf: (run: string) => (settings.along === "relative" ? begin.get(run) ?? 0 : 0) }
-    // The rows are others with each change of the store, their begins are not.
-  }, [settings.smooth, settings.log, settings.along, begins])
+  const look = useMemo(() => ({ smooth: settings.smooth, log: settings.log }), [settings.smooth, settings.log])
   const key = ids.join()
   const curves = useMemo(() => data?.curves.filter(({ run }) => key.split(",").includes(run)) ?? [], [data, key])
   const empty = data !== undefined && curves.every(({ x }) => x.length === 0)
@@ -95,7 +89,7 @@ const Chart = ({ goal, metric, onZoom, runs, settings, zoom }: ChartProps) => {
       {error ? <div className="p-3"><Failure error={error} /></div> : null}
       <div className={`px-1 pb-1 ${isPlaceholderData ? "opacity-70" : ""}`} style={{ minHeight: PLOT_HEIGHT + 4 }}>
         {asTable
-          ? <DataTable curves={curves} along={settings.along} originOf={look.originOf} />
+          ? <DataTable curves={curves} along={settings.along} />
           : empty
           ? <p className="px-2 py-16 text-center text-small text-soft">These runs have no points of {metric} here.</p>
           : curves.length > 0

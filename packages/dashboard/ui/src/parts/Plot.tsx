@@ -1,9 +1,11 @@
 /** One plot of curves on a canvas, by uPlot: crosshair shared with all others, zoom by dragging, the values at the crosshair beside it. */
 import { formatDuration, formatNumber, formatTime } from "@uniflow/compare"
-import { useEffect, useRef, useState } from "react"
+import { useEffect, useRef } from "react"
 import uPlot from "uplot"
 import "uplot/dist/uPlot.min.css"
 import type { Curve } from "../api.ts"
+import { clock } from "./axes.ts"
+import { cssColor, faint, useScheme } from "./canvas.tsx"
 import { type CurveLook, plotData, valueAt } from "./curveData.ts"
 import { shortId } from "./fields.ts"
 import { pointAtRun, runColorValue, usePointedRun } from "./runLook.ts"
@@ -16,12 +18,6 @@ export type Along = "index" | "relative" | "time"
 /** A place on the x axis as people read it. */
 export const formatAlong = (along: Along, x: number): string => (along === "index" ? formatNumber(x, 12) : along === "relative" ? formatDuration(x) : `${formatTime(x)} UTC`)
 
-/** A time of day or a day in UTC, as fine as the ticks are apart. */
-const clock = (atMs: number, stepMs: number): string => {
-  const text = formatTime(atMs)
-  return stepMs >= 86_400_000 ? text.slice(5, 10) : stepMs >= 60_000 ? text.slice(11, 16) : text.slice(11)
-}
-
 export interface PlotProps {
   readonly curves: ReadonlyArray<Curve>
   readonly look: CurveLook
@@ -31,23 +27,6 @@ export interface PlotProps {
   readonly onZoom: (range: readonly [number, number] | undefined) => void
   /** Is given the canvas when there is one, for a picture. */
   readonly canvas: { current: HTMLCanvasElement | null }
-}
-
-const cssColor = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
-
-/** `#rrggbb` with an opacity. */
-const faint = (color: string, opacity: number): string => `${color}${Math.round(opacity * 255).toString(16).padStart(2, "0")}`
-
-/** Counts up when the colours of the page change. */
-const useScheme = (): number => {
-  const [changes, setChanges] = useState(0)
-  useEffect(() => {
-    const query = matchMedia("(prefers-color-scheme: dark)")
-    const changed = (): void => setChanges((count) => count + 1)
-    query.addEventListener("change", changed)
-    return () => query.removeEventListener("change", changed)
-  }, [])
-  return changes
 }
 
 /** Fills the box beside the crosshair; texts only. */

@@ -6,8 +6,6 @@ export interface CurveLook {
   /** Weight of what came before, from 0 to 0.99. */
   readonly smooth: number
   readonly log: boolean
-  /** What is taken off the x of each run: its begin, where curves go along the time since it. */
-  readonly originOf: (run: string) => number
 }
 
 /** Which series of the plot belong to a run. */
@@ -31,17 +29,16 @@ export const smoothed = (values: ReadonlyArray<number | null>, weight: number): 
 }
 
 /** Columns for the plot, x first, and what each of the others is. */
-export const plotData = (curves: ReadonlyArray<Curve>, { log, originOf, smooth }: CurveLook): { readonly data: uPlot.AlignedData; readonly series: ReadonlyArray<CurveSeries> } => {
+export const plotData = (curves: ReadonlyArray<Curve>, { log, smooth }: CurveLook): { readonly data: uPlot.AlignedData; readonly series: ReadonlyArray<CurveSeries> } => {
   const series: Array<CurveSeries> = []
   // A logarithm has no place for what is not above zero.
   const shown = (values: ReadonlyArray<number | null>): Column => (log ? values.map((value) => (value !== null && value > 0 ? value : null)) : [...values])
   const tables = curves.filter(({ x }) => x.length > 0).map(({ max, min, run, x, y }): uPlot.AlignedData => {
-    const origin = originOf(run)
     const parts: Array<readonly [CurveSeries["part"], Column]> = [["line", shown(smooth > 0 ? smoothed(y, smooth) : y)]]
     if (smooth > 0) parts.push(["raw", shown(y)])
     if (min !== null && max !== null) parts.push(["min", shown(min)], ["max", shown(max)])
     series.push(...parts.map(([part]) => ({ run, part })))
-    return [x.map((at) => at - origin), ...parts.map(([, values]) => values)] as uPlot.AlignedData
+    return [[...x], ...parts.map(([, values]) => values)] as uPlot.AlignedData
   })
   return { data: tables.length === 0 ? [[]] : uPlot.join(tables), series }
 }

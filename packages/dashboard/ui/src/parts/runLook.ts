@@ -61,6 +61,9 @@ export const runColor = (id: string): string => `var(--run-${slotOf(id)})`
 /** The run's colour as it is at the moment, for a canvas. */
 export const runColorValue = (id: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--run-${slotOf(id)}`).trim()
 
+/** That colour, of a run that has one. */
+export const knownColorValue = (id: string): string | undefined => (colors.has(id) ? runColorValue(id) : undefined)
+
 export const useHiddenRuns = (): ReadonlySet<string> => useSyncExternalStore(subscribe, () => hidden)
 
 export const toggleRun = (id: string): void => {
