@@ -144,7 +144,8 @@ export const RunParallels = ({ axes, canvas, colorOf, onOpen, onRange, onSelect,
   const one = lines.find(({ row }) => row.id === pointed)
 
   const draw = useCallback((context: CanvasRenderingContext2D) => {
-    const [line, soft, ink] = [cssColor("line"), cssColor("soft"), cssColor("ink")]
+    const [paper, line, soft, ink] = [cssColor("paper"), cssColor("line"), cssColor("soft"), cssColor("ink")]
+    context.lineJoin = "round"
     const strokeAll = (color: string, own: ReadonlyArray<Line>, opacity: number, thickness: number): void => {
       context.strokeStyle = faint(color, opacity)
       context.lineWidth = thickness
@@ -183,8 +184,8 @@ export const RunParallels = ({ axes, canvas, colorOf, onOpen, onRange, onSelect,
         const text = fitted(context, label, last ? 90 : 80)
         const [start, y] = [x + (last ? -8 : 8), yOf(at)]
         // Lines run beneath the figures.
-        context.lineWidth = 3
-        context.strokeStyle = faint(cssColor("paper"), 0.85)
+        context.lineWidth = 4
+        context.strokeStyle = paper
         context.strokeText(text, start, y)
         context.fillText(text, start, y)
         context.lineWidth = 1

@@ -51,7 +51,8 @@ export const RunScatter = ({ canvas, colorOf, onOpen, onSelect, rows, selected, 
   const scheme = useScheme()
   const pointed = usePointedRun()
   const [box, setBox] = useState<Box>()
-  const left = width < 480 ? 64 : 92
+  // As wide as the longest text beside the axis, about.
+  const left = Math.min(width < 480 ? 80 : 120, 32 + 7 * Math.max(3, ...y.ticks.map(({ label }) => label.length)))
 
   const points = useMemo(() => rows.flatMap((row): ReadonlyArray<Point> => {
     const [atX, atY] = [x.at(row), y.at(row)]

@@ -83,11 +83,13 @@ const ofNumbers = (rows: ReadonlyArray<RunRow>, field: string, log: boolean): Ax
   const valueAt = (at: number): number => (log ? 10 ** (low + at * (high - low)) : low + at * (high - low))
   const timed = isTime(field) || field === "run.duration"
   const step = high > low ? (log && high - low > 2 ? Math.ceil((high - low) / MOST_TICKS) : stepOf(log ? 10 ** high - 10 ** low : high - low, timed)) : 0
-  const textOf = (value: number, fine = step): string => isTime(field) ? clock(value, fine) : field === "run.duration" ? formatDuration(value) : formatNumber(value, 4)
+  // Within one day the axis says which, else the ticks do.
+  const day = isTime(field) && low <= high && formatTime(low).slice(0, 10) === formatTime(high).slice(0, 10) ? formatTime(low).slice(0, 10) : undefined
+  const textOf = (value: number): string => isTime(field) ? (day === undefined && step < DAY ? formatTime(value).slice(5, 16) : clock(value, step)) : field === "run.duration" ? formatDuration(value) : formatNumber(value, 4)
   const placeOf = (value: number): number => (high > low ? (value - low) / (high - low) : 0.5)
   const ticks = (): Axis["ticks"] => {
     if (low > high) return []
-    if (high === low) return [{ at: 0.5, label: textOf(valueAt(0), DAY) }]
+    if (high === low) return [{ at: 0.5, label: isTime(field) ? formatTime(low) : textOf(valueAt(0)) }]
     if (log && high - low <= 2) {
       // Within two tens: 1, 2 and 5 of each.
       const powers = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, n) => Math.floor(low) + n)
@@ -106,14 +108,15 @@ const ofNumbers = (rows: ReadonlyArray<RunRow>, field: string, log: boolean): Ax
   }
   return {
     field,
-    label: `${fieldLabel(field)}${isTime(field) ? " (UTC)" : ""}`,
+    label: `${fieldLabel(field)}${isTime(field) ? (day === undefined ? " (UTC)" : ` on ${day} (UTC)`) : ""}`,
     log,
     categories: undefined,
     at: (row) => {
       const value = numberIn(row)
       return value === undefined ? undefined : placeOf(value)
     },
-    ticks: ticks(),
+    // Ticks within a second look alike.
+    ticks: ticks().filter(({ label }, n, all) => label !== all[n - 1]?.label),
     text: (row) => {
       const value = valueOf(row, field)
       return isTime(field) && typeof value === "number" ? formatTime(value) : formatValue(field, value)

@@ -1,7 +1,9 @@
 /** What drawing on a canvas needs: colours of the page as they are at the moment, and a canvas as sharp as the screen. */
 import { type RefObject, useEffect, useState } from "react"
 
-export const cssColor = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+/** As `#rrggbb`: what minifies styles shortens `#ffffff`. */
+export const cssColor = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim().replace(/^#(.)(.)(.)$/, "#$1$1$2$2$3$3")
 
 /** `#rrggbb` with an opacity. */
 export const faint = (color: string, opacity: number): string => `${color}${Math.round(opacity * 255).toString(16).padStart(2, "0")}`
