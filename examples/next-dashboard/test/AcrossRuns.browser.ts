@@ -75,7 +75,7 @@ it("a scatter takes a metric against a param, on a log scale, and a drag selects
   const plot = page.getByRole("application")
   const box = (await plot.boundingBox())!
   // The least rates are at the left and have the highest accuracy.
-  await drag(box, [80, 4], [box.width / 2, box.height / 2])
+  await drag(box, [24, 4], [box.width / 2, box.height / 2])
   await page.getByText(/\b1[0-9] selected\b/).waitFor()
   expect(await page.getByRole("checkbox", { name: "Select run_29" }).isChecked()).toBe(false)
   const address = new URL(page.url()).searchParams

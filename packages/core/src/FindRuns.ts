@@ -97,9 +97,7 @@ export const metricsOf = ({ metrics }: Pick<FoundRun, "metrics">): { readonly [n
     lengths.set(name, address.length)
     values.set(name, last)
   }
-  const named: Record<string, number> = {}
-  for (const [name, value] of values) if (value !== undefined) Object.defineProperty(named, name, { value, enumerable: true })
-  return named
+  return Object.fromEntries([...values].filter((entry): entry is [string, number] => entry[1] !== undefined))
 }
 
 /** The row of a found run. */

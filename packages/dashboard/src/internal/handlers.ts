@@ -3,8 +3,9 @@ import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBas
 import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricNamed, RunNotFound, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
-import { Api, type ExperimentSummary, type FieldList, type RunPage, type RunRow, Requests } from "../Api.ts"
+import { Api, type ExperimentSummary, type RunPage, type RunRow, Requests } from "../Api.ts"
 import { curve } from "./curves.ts"
+import { fieldList } from "./fieldList.ts"
 import { itemPage, type KeptItems } from "./itemPage.ts"
 import { runDetailOf } from "./runDetail.ts"
 import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
@@ -13,7 +14,6 @@ import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
 export type PageUniflow = Pick<Uniflow.Uniflow<never>, "runPromise" | "cancel" | "runs">
 
 const MOST_EXPERIMENTS = 200
-const MOST_FIELDS = 2_000
 const TREND = 30
 
 type Problem = { readonly error: { readonly code: "invalid_request" | "invalid_run_id" | "invalid_filter" | "not_found" | "store_unavailable"; readonly message: string; readonly requestId: string } }
@@ -105,42 +105,6 @@ const countsOf = Effect.fnUntraced(function*(where: Filter.Filter | undefined) {
     running: own.filter(({ status }) => status === "running").length,
     failed: own.filter(({ status }) => status === "failed" || status === "crashed").length
   }))
-})
-
-const fieldList = Effect.fnUntraced(function*(where: Filter.Filter, search = "") {
-  const store = yield* RunStore
-  const found = yield* store.find({ where, limit: 1_000 })
-  const fields = new Map<string, { readonly values: Set<string>; runs: number; goal: "maximize" | "minimize" | null; curve: boolean }>()
-  const seen = (field: Filter.Field, value: unknown, goal: "maximize" | "minimize" | null = null, curve = false): void => {
-    const text = Filter.fieldText(field)
-    const known = fields.get(text) ?? { values: new Set<string>(), runs: 0, goal, curve }
-    if (known.values.size < 2) known.values.add(JSON.stringify(value) ?? "")
-    known.runs++
-    known.curve ||= curve
-    fields.set(text, known)
-  }
-  for (const one of found) {
-    for (const [name, value] of Object.entries(one.run.params)) seen({ _tag: "Param", path: [name] }, value)
-    for (const [name, value] of Object.entries(one.run.tags)) seen({ _tag: "Tag", name }, value)
-    // By both names at once: looking each up by itself would take minutes for thousands of metrics.
-    const curves = new Set(one.metrics.flatMap(({ address, key, max, min }) => (min < max ? [key, `${address}.${key}`] : [])))
-    for (const [name, value] of Object.entries(FindRuns.metricsOf(one))) seen({ _tag: "Metric", name, figure: "last" }, value, one.run.goals[name] ?? null, curves.has(name))
-  }
-  // A metric has two names: the full one is told where the short one does not say it for all runs.
-  for (const one of found) {
-    for (const { address, key } of one.metrics) {
-      const full = Filter.fieldText({ _tag: "Metric", name: `${address}.${key}`, figure: "last" })
-      const short = fields.get(Filter.fieldText({ _tag: "Metric", name: key, figure: "last" }))
-      if (short !== undefined && short.runs === fields.get(full)?.runs) fields.delete(full)
-    }
-  }
-  const wanted = search.toLowerCase()
-  const all = [...fields].filter(([field]) => field.toLowerCase().includes(wanted)).map(([field, { curve, goal, runs, values }]) => ({ field, varies: values.size > 1 || runs < found.length, runs, goal, curve }))
-  const list: FieldList = {
-    fields: all.toSorted((a, b) => Number(b.varies) - Number(a.varies) || Number(b.goal !== null) - Number(a.goal !== null) || b.runs - a.runs).slice(0, MOST_FIELDS),
-    truncated: all.length > MOST_FIELDS
-  }
-  return list
 })
 
 /** Runs to compare, each of which exists for who asks. */
