@@ -1,6 +1,6 @@
 /** What the endpoints of the API do, over a `Uniflow`. */
 import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline, pinnedBaseline } from "@uniflow/compare"
-import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricNamed, RunNotFound, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
+import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricNamed, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { Api, type ExperimentSummary, type RunPage, type RunRow, Requests } from "../Api.ts"
@@ -8,6 +8,7 @@ import { curve } from "./curves.ts"
 import { fieldList } from "./fieldList.ts"
 import { itemPage, type KeptItems } from "./itemPage.ts"
 import { runDetailOf } from "./runDetail.ts"
+import { runSummaries } from "./runSummaries.ts"
 import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
 
 /** The parts of a `Uniflow` that the page uses. */
@@ -192,6 +193,7 @@ export const layer = (uniflow: PageUniflow) => {
         answer(({ where }) => Effect.andThen(runOf(params.id, where), Effect.as(Effect.tryPromise({ try: () => uniflow.cancel(params.id), catch: (error) => error }), { asked: true }))))
       .handle("pin", ({ params }) => answer(({ where }) => Effect.andThen(runOf(params.id, where), Effect.map(pinBaseline(params.id), ({ experiment }) => ({ experiment }))))))
 
+  const summariesOf = runSummaries()
   const curves = HttpApiBuilder.group(Api, "curves", (handlers) =>
     handlers.handle("list", ({ query }) =>
       answer(({ where }) =>
@@ -200,15 +202,10 @@ export const layer = (uniflow: PageUniflow) => {
           if (ids.length > 50) return yield* new InvalidInput({ what: "runs", issue: "names more than 50 runs." })
           yield* Effect.forEach(ids, runIdOf)
           const { buckets = 500, by = "index", from, to } = query
-          const store = yield* RunStore
-          // Summaries alone: a run may have thousands of other metrics.
-          const runs = yield* store.find({ where: allOf({ _tag: "In", field: { _tag: "Run", name: "id" }, values: ids, negated: false }, where), limit: ids.length })
-          const found = yield* Effect.forEach(ids, (id) =>
-            Effect.gen(function*() {
-              const one = runs.find(({ run }) => run.id === id) ?? (yield* new RunNotFound({ runId: id }))
-              const summary = metricNamed(one.metrics, query.name)
-              return summary === undefined ? undefined : yield* curve({ ...summary, runId: id }, { buckets, by, from, to, createdAtMs: one.run.createdAtMs })
-            }), { concurrency: 4 })
+          const found = yield* Effect.forEach(yield* summariesOf(ids, where), ({ metrics, run }) => {
+            const summary = metricNamed(metrics, query.name)
+            return summary === undefined ? Effect.undefined : curve({ ...summary, runId: run.id }, { buckets, by, from, to, createdAtMs: run.createdAtMs })
+          }, { concurrency: 4 })
           return { curves: found.filter((one) => one !== undefined) }
         }))))
 
