@@ -102,7 +102,7 @@ describe("the API", () => {
     expect(relative.y).toEqual(byTime.y)
     const [begin, ...later] = relative.x as ReadonlyArray<number>
     expect(begin).toBeGreaterThanOrEqual(0)
-    expect(byTime.x[0] - begin!).toBe((await ask("api/runs/run-1")).json.createdAtMs)
+    expect(byTime.x[0] - begin!).toBeCloseTo((await ask("api/runs/run-1")).json.createdAtMs)
     expect((await ask(`api/curves?runs=run-1&name=loss&by=relative&from=${begin}&to=${later.at(-1)}`)).json.curves).toMatchObject([{ points: 5 }])
     expect((await ask(`api/curves?runs=run-1&name=loss&by=relative&from=${later.at(-1)! + 1}`)).json.curves).toMatchObject([{ points: 0 }])
     expect((await ask("api/curves?runs=run-1,nope&name=loss")).status).toBe(404)

@@ -22,7 +22,7 @@ const short = (value: number): number | null => (Number.isFinite(value) ? Number
 const each = (run: string, chunks: ReadonlyArray<PointChunk.Points>, column: "indexes" | "timesMs", from: number, to: number, origin: number): Curve => {
   const rows: Array<readonly [number, number]> = []
   for (const { [column]: along, values } of chunks) {
-    for (let i = 0; i < along.length; i++) if (along[i]! >= from && along[i]! <= to) rows.push([along[i]! - origin, values[i]!])
+    for (let i = 0; i < along.length; i++) if (along[i]! - origin >= from && along[i]! - origin <= to) rows.push([along[i]! - origin, values[i]!])
   }
   rows.sort(([a], [b]) => a - b)
   return { run, points: rows.length, x: rows.map(([x]) => x), y: rows.map(([, value]) => short(value)), min: null, max: null }
@@ -32,15 +32,15 @@ const each = (run: string, chunks: ReadonlyArray<PointChunk.Points>, column: "in
 const curveOf = (run: string, chunks: ReadonlyArray<PointChunk.Points>, range: CurveRange): Curve => {
   const { buckets, by, createdAtMs = 0 } = range
   const origin = by === "relative" ? createdAtMs : 0
-  const from = (range.from ?? -Infinity) + origin
-  const to = (range.to ?? Infinity) + origin
+  // Places are held against them as they are sent: times have fractions, and a sum may round another way.
+  const { from = -Infinity, to = Infinity } = range
   const column = by === "index" ? "indexes" : "timesMs"
   let low = Infinity
   let high = -Infinity
   let points = 0
   for (const { [column]: along } of chunks) {
     for (let i = 0; i < along.length; i++) {
-      const x = along[i]!
+      const x = along[i]! - origin
       if (x < from || x > to) continue
       points++
       if (x < low) low = x
@@ -58,7 +58,7 @@ const curveOf = (run: string, chunks: ReadonlyArray<PointChunk.Points>, range: C
   const max = new Float64Array(buckets).fill(-Infinity)
   for (const { [column]: along, values } of chunks) {
     for (let i = 0; i < along.length; i++) {
-      const place = along[i]!
+      const place = along[i]! - origin
       if (place < from || place > to) continue
       let at = ((place - low) * perX) | 0
       if (at > last) at = last
@@ -82,7 +82,7 @@ const curveOf = (run: string, chunks: ReadonlyArray<PointChunk.Points>, range: C
   return {
     run,
     points,
-    x: filled.map((at) => x[at]! - origin),
+    x: filled.map((at) => x[at]!),
     y: columnOf((at) => sum[at]! / count[at]!),
     min: banded ? columnOf((at) => min[at]!) : null,
     max: banded ? columnOf((at) => max[at]!) : null
