@@ -90,7 +90,7 @@ const DataTable = ({ axes, rows }: { readonly axes: ReadonlyArray<Axis>; readonl
       <tbody>
         {rows.slice(0, MOST_TABLE_ROWS).map((row) => (
           <tr key={row.id} className="border-t border-line/60">
-            <th scope="row" className="px-2 text-left font-normal whitespace-nowrap"><Link to="/runs/$runId" params={{ runId: row.id }} title={row.id}>{shortId(row.id)}</Link></th>
+            <th scope="row" className="px-2 text-left font-normal whitespace-nowrap"><Link to="/runs/$runId" params={{ runId: row.id }} title={row.id} className="inline-block min-w-6 leading-6">{shortId(row.id)}</Link></th>
             {axes.map((axis) => <td key={axis.field} className="px-2 whitespace-nowrap">{axis.text(row)}</td>)}
           </tr>
         ))}
