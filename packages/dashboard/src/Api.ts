@@ -29,6 +29,8 @@ const made = <A>(): Schema.Codec<A, A> => Schema.Unknown as unknown as Schema.Co
 
 const count = (most: number) => Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: most }))
 
+const position = Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+
 /** An experiment, as the first page lists it. */
 export interface ExperimentSummary {
   readonly experiment: string
@@ -216,7 +218,7 @@ export class RunsApi extends HttpApiGroup.make("runs")
   .add(HttpApiEndpoint.get("explain", "/:id/explain", { params: runId, success: made<Jsonified<Explanation.Explanation>>(), error: readErrors }))
   .add(HttpApiEndpoint.get("logs", "/:id/logs", {
     params: runId,
-    query: { step: Schema.optional(Schema.String), after: Schema.optional(Schema.FiniteFromString), limit: Schema.optional(count(1000)) },
+    query: { step: Schema.optional(Schema.String), after: Schema.optional(position), limit: Schema.optional(count(1000)) },
     success: made<{ readonly logs: ReadonlyArray<LogRecord> }>(),
     error: readErrors
   }))

@@ -1,3 +1,4 @@
 export * from "./ArtifactStoreSuite.ts"
 export * from "./Capability.ts"
+export * from "./MountSuite.ts"
 export * from "./RunStoreSuite.ts"
