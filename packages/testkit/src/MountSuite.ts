@@ -15,6 +15,7 @@ import { textPromises } from "./mount/texts.ts"
 import { wirePromises } from "./mount/wirePromises.ts"
 
 export * from "./mount/Door.ts"
+export { expectSafe } from "./mount/invariants.ts"
 export { recordHostileRuns } from "./mount/hostileRuns.ts"
 export { watched, type WatchedProcess } from "./mount/watched.ts"
 
