@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { pack, publicPackages, root, run } from "./workspace.mjs"
+import { catalogVersion, installPacked, outside, publicPackages, run } from "./workspace.mjs"
 
 // Entries that only work inside their host and cannot simply be imported, with the reason.
 const notImportable = {}
@@ -110,19 +110,9 @@ const commands = [
 /** What the project installs beside the packages: their peers, and what a TypeScript user has. */
 const companions = ["effect", "fast-check", "typescript", "vite", "vitest", "@types/node"]
 
-const catalogVersion = (name) => {
-  const line = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8")
-    .split("\n")
-    .find((text) => text.startsWith(`  ${name}: `) || text.startsWith(`  "${name}": `))
-  if (line === undefined) throw new Error(`${name} is not in the catalog of pnpm-workspace.yaml`)
-  return line.split(": ")[1].trim()
-}
-
 const packages = publicPackages()
 const project = mkdtempSync(join(tmpdir(), "uniflow-consumer-"))
-// Node's flags of this workspace must not reach the project.
-const env = { NODE_OPTIONS: "", NODE_PATH: "" }
-const inProject = (program, args) => run(program, args, { cwd: project, env, capture: true })
+const inProject = (program, args) => run(program, args, { cwd: project, env: outside, capture: true })
 
 let failures = 0
 const check = (name, body) => {
@@ -136,19 +126,11 @@ const check = (name, body) => {
 }
 
 try {
-  const tarballs = pack(packages, project)
-  writeFileSync(
-    join(project, "package.json"),
-    JSON.stringify({
-      name: "consumer",
-      private: true,
-      dependencies: {
-        ...Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`])),
-        ...Object.fromEntries(companions.map((name) => [name, catalogVersion(name)]))
-      }
-    })
-  )
-  run("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline", "--loglevel=error"], { cwd: project, env })
+  installPacked(packages, project, {
+    name: "consumer",
+    private: true,
+    dependencies: Object.fromEntries(companions.map((name) => [name, catalogVersion(name)]))
+  })
 
   for (const { name } of packages) {
     check(`${name}: its manifest names no workspace, catalog or source`, () => {

@@ -59,6 +59,8 @@ const link = (name, target) => {
 }
 for (const { name, directory } of publicPackages()) link(name, directory)
 for (const name of ["effect", "vitest", "vite", "fast-check", "@types/node"]) link(name, realpathSync(join(root, "node_modules", name)))
+// What the page is mounted in.
+for (const name of ["@remix-run/node-fetch-server", "express", "@types/express", "fastify"]) link(name, realpathSync(join(root, "packages/dashboard/node_modules", name)))
 write(join(base, "package.json"), JSON.stringify({ private: true, type: "module" }))
 write(join(base, "tsconfig.json"), JSON.stringify({
   extends: join(root, "tsconfig.base.json"),

@@ -1,16 +1,14 @@
 import type { NextConfig } from "next"
 
-const packages = ["uniflow", "@uniflow/next", "@uniflow/node", "@uniflow/code"]
+const { env } = process
 
+// An application of yours needs none of this for the page: it is here so that the tests can build it as it is deployed in many ways.
 const config: NextConfig = {
-  serverExternalPackages: packages,
-  // In this repository the packages are links, which Next.js takes for sources of the application. Installed ones need the line above alone.
-  webpack: (webpack, { isServer }) => {
-    if (isServer) webpack.externals.push(Object.fromEntries(packages.map((name) => [name, `module ${name}`])))
-    return webpack
-  },
-  ...process.env["BASE_PATH"] === undefined ? {} : { basePath: process.env["BASE_PATH"] },
-  trailingSlash: process.env["TRAILING_SLASH"] === "true"
+  ...env["BASE_PATH"] === undefined ? {} : { basePath: env["BASE_PATH"] },
+  ...env["DIST_DIR"] === undefined ? {} : { distDir: env["DIST_DIR"] },
+  ...env["STANDALONE"] === "true" ? { output: "standalone" } : {},
+  cacheComponents: env["CACHE_COMPONENTS"] === "true",
+  trailingSlash: env["TRAILING_SLASH"] === "true"
 }
 
 export default config

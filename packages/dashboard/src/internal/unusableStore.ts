@@ -53,7 +53,7 @@ export const unusablePage = ({ reason }: StoreError, requestId: string, detail: 
 <h2>Where disks are read-only or vanish (functions, containers without a volume)</h2>
 <p>Runs need a PostgreSQL database, which all instances of the server share. Its address is given to the server as</p>
 <pre><code>UNIFLOW_URL=postgres://user:password@host:5432/database</code></pre>
-<p>The package that reads it, <code>@uniflow/postgres</code>, is not part of this release yet. Until it is, the server needs a disk that stays.</p>
+<p>and read by <code>@uniflow/postgres</code>. This release does not read it yet; until one does, the server needs a disk that stays.</p>
 <h2>Where there is a disk that stays</h2>
 <p>Name a folder on it that the server may write, and start the server again:</p>
 <pre><code>UNIFLOW_DIR=/path/to/a/folder</code></pre>
