@@ -1,10 +1,10 @@
 /** The example as a stranger has it: outside of the workspace, with installed packages; built and served in every way that Next.js knows. */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
@@ -35,26 +35,21 @@ const stop = async (server: ChildProcess): Promise<void> => {
   await once(server, "close")
 }
 
-/** How many files of a name the processes of a group have open: each connection of SQLite has its own. */
-const openFiles = (group: number, name: string): number =>
-  readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)).flatMap((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]) !== group) return []
-      return readdirSync(`/proc/${pid}/fd`).filter((file) => readlinkSync(`/proc/${pid}/fd/${file}`).endsWith(`/${name}`))
-    } catch {
-      // It ended while it was looked at.
-      return []
-    }
-  }).length
+/** Tells how many users each open database of the process has: `Uniflow.lazy()` is one, whoever asks for it. Not what an application does: it looks inside. */
+const STORES = `export const POST = () => {
+  const open = (globalThis as { readonly [name: symbol]: Map<string, { readonly users: number }> | undefined })[Symbol.for("@uniflow/node/sqlite/1")]
+  return Response.json(Array.from(open?.values() ?? [], ({ users }) => users))
+}
+`
 
 /** Installs the example; `next` of the installed application does the rest. */
 export const installApp = async () => {
   const folder = mkdtempSync(join(tmpdir(), "uniflow-next-app-"))
   await promisify(execFile)(process.execPath, [installExample, "next-dashboard", folder])
-  const route = join(folder, "app/tools/hurried/[[...path]]/route.ts")
-  mkdirSync(dirname(route), { recursive: true })
-  writeFileSync(route, HURRIED)
+  for (const [name, text] of [["hurried/[[...path]]", HURRIED], ["stores", STORES]] as const) {
+    mkdirSync(join(folder, "app/tools", name), { recursive: true })
+    writeFileSync(join(folder, "app/tools", name, "route.ts"), text)
+  }
 
   const begin = (args: ReadonlyArray<string>, env: Env): ChildProcess => {
     const { NODE_OPTIONS: _, NODE_ENV: __, UNIFLOW_DIR: ___, ...rest } = process.env
@@ -91,7 +86,6 @@ export const installApp = async () => {
       return {
         origin: `http://localhost:${port}`,
         output: () => output,
-        openFiles: (name: string) => openFiles(server.pid!, name),
         stop: () => stop(server)
       }
     },

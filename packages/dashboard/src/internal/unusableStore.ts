@@ -10,8 +10,8 @@ import type { PageUniflow } from "./handlers.ts"
 /** What is wrong, for whoever reads the page; any other reason is told by the page itself, which may try again. */
 const sentences: { readonly [reason in StoreReason]?: string } = {
   NotPermitted: "Nothing can be written to the folder that holds the runs: its disk is read-only, or it belongs to somebody else.",
-  NotSupported: "There is no folder on this server that could hold the runs for long: its disk vanishes with it, or the next build deletes it.",
-  Unavailable: "The folder that holds the runs is gone: it was deleted, moved or unmounted."
+  NotSupported: "There is nothing on this server that could hold the runs for long: its disk vanishes with it, the next build deletes the folder, or the database that was named cannot be used.",
+  Unavailable: "What holds the runs is gone: its folder was deleted, moved or unmounted, or its database does not answer."
 }
 
 /** The failure for which `unusablePage` is shown; undefined where the store can be used. */
@@ -53,11 +53,11 @@ export const unusablePage = ({ reason }: StoreError, requestId: string, detail: 
 <h2>Where disks are read-only or vanish (functions, containers without a volume)</h2>
 <p>Runs need a PostgreSQL database, which all instances of the server share. Its address is given to the server as</p>
 <pre><code>UNIFLOW_URL=postgres://user:password@host:5432/database</code></pre>
-<p>and read by <code>@uniflow/postgres</code>. This release does not read it yet; until one does, the server needs a disk that stays.</p>
+<p>and the package <code>@uniflow/postgres</code> is installed beside <code>uniflow</code>.</p>
 <h2>Where there is a disk that stays</h2>
 <p>Name a folder on it that the server may write, and start the server again:</p>
 <pre><code>UNIFLOW_DIR=/path/to/a/folder</code></pre>
-<footer>${detail === undefined ? "The server's log says which folder it is." : escaped(detail)} Request ${requestId}</footer>
+<footer>${detail === undefined ? "The server's log says which place it is." : escaped(detail)} Request ${requestId}</footer>
 </main>
 </body>
 </html>
