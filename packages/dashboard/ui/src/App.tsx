@@ -58,6 +58,12 @@ export interface RunsSearch {
   readonly where?: string
   readonly sort?: string
   readonly columns?: string
+  /** Columns that stick to the left. */
+  readonly pinned?: string
+  /** Columns that were resized: `run.status:140,params.rate:90`. */
+  readonly widths?: string
+  /** The name of the saved view that this was at first. */
+  readonly view?: string
   readonly group?: string
   readonly selected?: string
   /** Metrics that are drawn, by commas; "none" for none. */
@@ -92,7 +98,7 @@ const experiments = createRoute({ getParentRoute: () => root, path: "/", compone
 const runs = createRoute({
   getParentRoute: () => root,
   path: "/runs",
-  validateSearch: kept(["experiment", "where", "sort", "columns", "group", "selected", "charts", "x", "log", "smooth", "across", "xy", "axes", "logs", "tint"]),
+  validateSearch: kept(["experiment", "where", "sort", "columns", "pinned", "widths", "view", "group", "selected", "charts", "x", "log", "smooth", "across", "xy", "axes", "logs", "tint"]),
   component: lazyRouteComponent(() => import("./pages/Runs.tsx"), "Runs")
 })
 const run = createRoute({ getParentRoute: () => root, path: "/runs/$runId", component: lazyRouteComponent(() => import("./pages/Run.tsx"), "RunPage") })

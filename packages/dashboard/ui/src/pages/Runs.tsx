@@ -8,16 +8,19 @@ import { api, type RunRow } from "../api.ts"
 import type { RunsSearch } from "../App.tsx"
 import { Choice } from "../parts/Choice.tsx"
 import { exportCsv } from "../parts/exportCsv.ts"
-import { curveMetrics, defaultColumns, isRowField, isSortable, rowFields, splitFields, valueOf } from "../parts/fields.ts"
+import { curveMetrics, isRowField, isSortable, rowFields, splitFields, valueOf } from "../parts/fields.ts"
 import { FilterBar } from "../parts/FilterBar.tsx"
 import { FilterChips } from "../parts/FilterChips.tsx"
 import { GroupTable } from "../parts/GroupTable.tsx"
 import { PictureKind } from "../parts/PictureKind.tsx"
 import { remember, remembered, useHiddenRuns } from "../parts/runLook.ts"
-import { type Change, RunsTable, type Sort } from "../parts/RunsTable.tsx"
-import { keepView, viewOf } from "../parts/runsView.ts"
+import type { Sort } from "../parts/ColumnHeader.tsx"
+import type { Change } from "../parts/RunCell.tsx"
+import { RunsTable } from "../parts/RunsTable.tsx"
+import { type SearchChange, useArrangement, useNamedViews } from "../parts/runsView.ts"
 import { Empty, Failure, Loading } from "../parts/States.tsx"
 import { useTitle } from "../parts/title.ts"
+import { ViewsMenu } from "../parts/ViewsMenu.tsx"
 
 const Charts = lazy(() => import("../parts/Charts.tsx").then((module) => ({ default: module.Charts })))
 const AcrossRuns = lazy(() => import("../parts/AcrossRuns.tsx").then((module) => ({ default: module.AcrossRuns })))
@@ -43,7 +46,7 @@ export const Runs = () => {
   const client = useQueryClient()
   const { experiment, group, where } = search
   useTitle(experiment ?? "Runs")
-  const change = useCallback((next: { readonly [K in keyof RunsSearch]: string | undefined }) => {
+  const change = useCallback((next: SearchChange) => {
     void navigate({ search: (before) => Object.fromEntries(Object.entries({ ...before, ...next }).filter(([, value]) => value !== undefined && value !== "")) as RunsSearch, replace: true, resetScroll: false })
   }, [navigate])
 
@@ -52,18 +55,8 @@ export const Runs = () => {
   const [fieldSearch, setSearch] = useState("")
   const searched = useQuery({ queryKey: ["fields", experiment, fieldSearch], queryFn: () => api.fields(experiment, fieldSearch), enabled: fields.data?.truncated === true && fieldSearch !== "", placeholderData: keepPreviousData })
   const experiments = useQuery({ queryKey: ["experiments"], queryFn: api.experiments, staleTime: 10_000 })
-  const [widths, setWidths] = useState(() => viewOf(experiment).widths ?? {})
-  const [arranged, setArranged] = useState(() => viewOf(experiment).columns)
-  useEffect(() => {
-    const view = viewOf(experiment)
-    setWidths(view.widths ?? {})
-    setArranged(view.columns)
-  }, [experiment])
-
-  const columns = useMemo(() => {
-    const chosen = search.columns === undefined ? arranged : splitFields(search.columns)
-    return chosen ?? (fields.data === undefined ? undefined : defaultColumns(fields.data, experiment === undefined))
-  }, [search.columns, arranged, fields.data, experiment])
+  const { choose, columns, hide, move, pin: pinColumn, pinned, reset, resize, widths } = useArrangement(search, fields.isPlaceholderData ? undefined : fields.data, change)
+  const views = useNamedViews(search, (next) => void navigate({ search: next, replace: true, resetScroll: false }))
   const sort = sortOf(search.sort)
   const selected = useMemo(() => new Set(splitFields(search.selected)), [search.selected])
   const goals = useMemo(() => new Map((fields.data?.fields ?? []).flatMap(({ field, goal }) => (goal === null ? [] : [[field, goal] as const]))), [fields.data])
@@ -89,7 +82,10 @@ export const Runs = () => {
   }, [fetchNextPage, isFetchingNextPage])
 
   // Selected runs may be on no page that is loaded.
-  const unseen = [...selected].filter((id) => !rows.some((row) => row.id === id)).slice(0, 100)
+  const unseen = useMemo(() => {
+    const loaded = new Set(rows.map(({ id }) => id))
+    return [...selected].filter((id) => !loaded.has(id)).slice(0, 100)
+  }, [rows, selected])
   const others = useQuery({
     queryKey: ["runs", "selected", unseen],
     queryFn: () => api.runs({ where: `run.id in (${unseen.map((id) => JSON.stringify(id)).join(", ")})`, limit: 100 }),
@@ -113,16 +109,6 @@ export const Runs = () => {
   })
   const problem = annotate.error ?? pin.error ?? cancel.error
 
-  const arrange = (next: ReadonlyArray<string> | undefined): void => {
-    setArranged(next)
-    keepView(experiment, { columns: next })
-    change({ columns: next?.join(",") })
-  }
-  const resize = (field: string, width: number): void => {
-    const next = { ...widths, [field]: width }
-    setWidths(next)
-    keepView(experiment, { widths: next })
-  }
   const select = (ids: ReadonlyArray<string>, on: boolean): void => {
     const next = on ? new Set([...selected, ...ids]) : new Set([...selected].filter((id) => !ids.includes(id)))
     change({ selected: [...next].slice(0, 500).join(",") })
@@ -174,7 +160,7 @@ export const Runs = () => {
 
   const valuesOf = useCallback((field: string): ReadonlyArray<string> => {
     const values = new Set(rows.flatMap((row) => {
-      const value = field.startsWith("tags.") ? row.tags[field.slice(5)] : valueOf(row, field)
+      const value = valueOf(row, field)
       return typeof value === "string" || typeof value === "number" && field !== "run.started" && field !== "run.created" && field !== "run.duration" || typeof value === "boolean" ? [JSON.stringify(value)] : []
     }))
     return [...values].slice(0, 50)
@@ -189,7 +175,7 @@ export const Runs = () => {
   return (
     <>
       <h1 className="sr-only">{experiment === undefined ? "Runs of all experiments" : `Runs of ${experiment}`}</h1>
-      <div className="mb-3 flex items-center justify-between gap-6">
+      <div className="mb-3 flex flex-col items-start gap-x-6 gap-y-1 sm:flex-row sm:items-center sm:justify-between">
         <select
           aria-label="Experiment"
           className="-ml-1 max-w-full shrink-0 rounded bg-paper py-1 pr-2 text-title font-semibold"
@@ -248,9 +234,10 @@ export const Runs = () => {
               {[...new Set([...groupable, ...group === undefined ? [] : [group]])].map((field) => <option key={field} value={field}>{field === "" ? "nothing" : field}</option>)}
             </select>
           </label>
+          <ViewsMenu views={views} className={button} />
           <Popover.Root>
             <Popover.Trigger className={button} disabled={columns === undefined}>Columns</Popover.Trigger>
-            <Choice label="Columns" all={all} chosen={columns ?? []} onChange={arrange} onReset={() => arrange(undefined)} onSearch={setSearch} />
+            <Choice label="Columns" all={all} chosen={columns ?? []} onChange={choose} onReset={reset} onSearch={setSearch} />
           </Popover.Root>
           <button type="button" className={button} disabled={columns === undefined} onClick={() => void toCsv()}>CSV</button>
         </span>
@@ -279,12 +266,14 @@ export const Runs = () => {
             hasMore={hasNextPage}
             onMore={more}
             onSort={sortBy}
+            pinned={pinned}
+            where={where ?? ""}
             onWidth={resize}
-            onMove={(field, before) => {
-              const rest = columns.filter((one) => one !== field)
-              const at = columns.indexOf(before)
-              arrange(rest.toSpliced(at, 0, field))
-            }}
+            onMove={move}
+            onPin={pinColumn}
+            onHide={hide}
+            onSortBy={(field, direction) => change({ sort: `${field} ${direction}` })}
+            onFilter={(text) => change({ where: text })}
             onSelect={select}
             onChange={(run, what) => annotate.mutate({ id: run.id, ...what })}
           />

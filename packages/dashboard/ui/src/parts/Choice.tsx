@@ -1,8 +1,9 @@
 /** Which of many names are chosen, and in which order: a list to tick, to search and to move about in, in a popover. */
 import { Popover } from "@base-ui/react/popover"
+import { useVirtualizer } from "@tanstack/react-virtual"
 import { useState } from "react"
 
-const MOST_SHOWN = 200
+const ROW = 32
 
 export interface ChoiceProps {
   readonly label: string
@@ -19,11 +20,40 @@ const moved = (names: ReadonlyArray<string>, name: string, by: number): Readonly
   return names.with(at, names[at + by]!).with(at + by, name)
 }
 
+/** Of thousands of names those in view are in the page. */
+const Names = ({ all, chosen, onChange, order }: { readonly all: ReadonlyArray<string>; readonly chosen: ReadonlyArray<string>; readonly order: ReadonlyArray<string>; readonly onChange: ChoiceProps["onChange"] }) => {
+  // The popover comes after this does: an element that is kept as a state tells of itself.
+  const [list, setList] = useState<HTMLUListElement | null>(null)
+  const names = [...chosen, ...all]
+  const items = useVirtualizer({ count: names.length, getScrollElement: () => list, estimateSize: () => ROW, overscan: 6, getItemKey: (n) => names[n]! })
+  const small = "size-6 shrink-0 rounded text-soft hover:text-ink disabled:invisible"
+  return (
+    <ul ref={setList} className="relative h-80 overflow-y-auto p-1">
+      <li aria-hidden="true" style={{ height: items.getTotalSize() }} />
+      {items.getVirtualItems().map(({ index, key, start }) => {
+        const name = names[index]!
+        const on = index < chosen.length
+        return (
+          <li key={key} aria-setsize={names.length} aria-posinset={index + 1} className={`absolute inset-x-1 top-1 flex items-center rounded px-1 hover:bg-band ${index === chosen.length && index > 0 ? "border-t border-line" : ""}`} style={{ height: ROW, transform: `translateY(${start}px)` }}>
+            <label className="flex min-w-0 grow items-center gap-2 py-1"><input type="checkbox" className="accent-accent" checked={on} onChange={() => onChange(on ? order.filter((one) => one !== name) : [...order, name])} /><span className="truncate" title={name}>{name}</span></label>
+            {on ? (
+              <>
+                <button type="button" className={small} aria-label={`Move ${name} up`} disabled={order[0] === name} onClick={() => onChange(moved(order, name, -1))}>↑</button>
+                <button type="button" className={small} aria-label={`Move ${name} down`} disabled={order.at(-1) === name} onClick={() => onChange(moved(order, name, 1))}>↓</button>
+              </>
+            ) : null}
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
+
 export const Choice = ({ all, chosen, label, onChange, onReset, onSearch }: ChoiceProps) => {
   const [search, setSearch] = useState("")
   const matching = (name: string): boolean => name.toLowerCase().includes(search.toLowerCase())
-  const rest = all.filter((name) => !chosen.includes(name) && matching(name))
-  const small = "size-6 shrink-0 rounded text-soft hover:text-ink disabled:invisible"
+  const own = new Set(chosen)
+  const rest = all.filter((name) => !own.has(name) && matching(name))
   return (
     <Popover.Portal>
       <Popover.Positioner sideOffset={6} align="start" className="z-30">
@@ -35,21 +65,7 @@ export const Choice = ({ all, chosen, label, onChange, onReset, onSearch }: Choi
             }} className="min-w-0 grow rounded border border-line bg-paper px-2 py-1" />
             {onReset === undefined ? null : <button type="button" className="rounded border border-line px-2 hover:bg-band" onClick={onReset}>Default</button>}
           </div>
-          <ul className="overflow-y-auto p-1">
-            {chosen.filter(matching).map((name) => (
-              <li key={name} className="flex items-center rounded px-1 hover:bg-band">
-                <label className="flex min-w-0 grow items-center gap-2 py-1"><input type="checkbox" className="accent-accent" checked onChange={() => onChange(chosen.filter((one) => one !== name))} /><span className="truncate" title={name}>{name}</span></label>
-                <button type="button" className={small} aria-label={`Move ${name} up`} disabled={chosen[0] === name} onClick={() => onChange(moved(chosen, name, -1))}>↑</button>
-                <button type="button" className={small} aria-label={`Move ${name} down`} disabled={chosen.at(-1) === name} onClick={() => onChange(moved(chosen, name, 1))}>↓</button>
-              </li>
-            ))}
-            {rest.slice(0, MOST_SHOWN).map((name, n) => (
-              <li key={name} className={`${n === 0 && chosen.length > 0 ? "mt-1 border-t border-line" : ""} rounded px-1 hover:bg-band`}>
-                <label className="flex items-center gap-2 py-1"><input type="checkbox" className="accent-accent" checked={false} onChange={() => onChange([...chosen, name])} /><span className="truncate" title={name}>{name}</span></label>
-              </li>
-            ))}
-            {rest.length > MOST_SHOWN ? <li className="px-1 py-1 text-soft">{rest.length - MOST_SHOWN} more: search for them.</li> : null}
-          </ul>
+          <Names all={rest} chosen={chosen.filter(matching)} order={chosen} onChange={onChange} />
         </Popover.Popup>
       </Popover.Positioner>
     </Popover.Portal>

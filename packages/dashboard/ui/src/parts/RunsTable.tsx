@@ -1,37 +1,29 @@
 /** Runs in rows, of which only those in view are in the page, and so for columns. What it shows is given; it keeps nothing but where it is scrolled. */
 import { Link } from "@tanstack/react-router"
 import { useVirtualizer } from "@tanstack/react-virtual"
-import { type CSSProperties, type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from "react"
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
 import type { RunRow } from "../api.ts"
-import { EditText } from "./EditText.tsx"
-import { fieldKind, fieldLabel, formatValue, errorText, isSortable, numberOf, shortId, valueOf } from "./fields.ts"
+import { ColumnHeader, type Sort } from "./ColumnHeader.tsx"
+import { type ColumnActions, ColumnMenu } from "./ColumnMenu.tsx"
+import { fieldKind, fieldLabel, shortId } from "./fields.ts"
+import { barOf, type Change, figuresOf, RunCell } from "./RunCell.tsx"
 import { pointAtRun, runColor, toggleRun, useHiddenRuns, usePointedRun } from "./runLook.ts"
-import { Status } from "./Status.tsx"
-import { isEditable, tagChanges, tagText } from "./tagText.ts"
-import { When } from "./When.tsx"
 
 const ROW = 36
 const HEAD = 52
-const NARROWEST = 60
-const WIDEST = 800
+/** The part of the table that pinned columns may take. */
+const MOST_PINNED = 0.6
 
 export type Goals = ReadonlyMap<string, "maximize" | "minimize">
 
-export interface Sort {
-  readonly field: string
-  readonly direction: "asc" | "desc"
-}
-
-export interface Change {
-  readonly tags?: { readonly [name: string]: string | null }
-  readonly note?: string | null
-}
-
-export interface RunsTableProps {
+export interface RunsTableProps extends ColumnActions {
   readonly rows: ReadonlyArray<RunRow>
+  /** Those that are pinned come first. */
   readonly columns: ReadonlyArray<string>
+  readonly pinned: ReadonlyArray<string>
   readonly widths: { readonly [field: string]: number }
   readonly sort: Sort | undefined
+  readonly where: string
   readonly goals: Goals
   readonly selected: ReadonlySet<string>
   /** The runs whose curves are above. */
@@ -41,128 +33,13 @@ export interface RunsTableProps {
   readonly onMore: () => void
   readonly onSort: (field: string) => void
   readonly onWidth: (field: string, width: number) => void
-  readonly onMove: (field: string, before: string) => void
   readonly onSelect: (ids: ReadonlyArray<string>, on: boolean) => void
   readonly onChange: (run: RunRow, change: Change) => void
 }
 
 /** The width of a column that nobody resized. */
 const widthOf = (field: string, errors: boolean): number =>
-  field === "tags" ? 220 : field === "note" ? 240 : field === "run.status" ? (errors ? 260 : 124) : field === "run.duration" || field === "run.started" ? 112 : Math.min(220, Math.max(104, fieldLabel(field).length * 8 + 40))
-
-interface Figures {
-  readonly low: number
-  readonly high: number
-  readonly best: number | undefined
-}
-
-const figuresOf = (rows: ReadonlyArray<RunRow>, field: string, goal: "maximize" | "minimize" | undefined): Figures | undefined => {
-  let [low, high] = [Infinity, -Infinity]
-  for (const row of rows) {
-    const value = numberOf(valueOf(row, field))
-    if (value === undefined || !Number.isFinite(value)) continue
-    if (value < low) low = value
-    if (value > high) high = value
-  }
-  return low > high ? undefined : { low, high, best: goal === undefined ? undefined : goal === "maximize" ? high : low }
-}
-
-const isTimed = (field: string): boolean => field === "run.started" || field === "run.created"
-
-const Cell = ({ field, figures, onChange, row }: { readonly row: RunRow; readonly field: string; readonly figures: Figures | undefined; readonly onChange: RunsTableProps["onChange"] }) => {
-  if (field === "run.status") {
-    return (
-      <span className="flex min-w-0 items-baseline gap-2">
-        <Status status={row.status} />
-        {row.error === null ? null : <span className="min-w-0 truncate text-soft" title={row.error.message}>{errorText(row.error)}</span>}
-      </span>
-    )
-  }
-  if (field === "note") return <EditText label={`Note of ${row.id}`} value={row.note ?? ""} placeholder="Add a note" onSave={(text) => onChange(row, { note: text === "" ? null : text })} />
-  if (field === "tags") {
-    const chips = Object.entries(row.tags).map(([name, value]) => <span key={name} className="mr-1 rounded bg-band px-1.5 py-0.5 ring-1 ring-line ring-inset"><span className="text-soft">{name}</span> {value}</span>)
-    return isEditable(row.tags)
-      ? <EditText label={`Tags of ${row.id}`} value={tagText(row.tags)} placeholder="Add tags: name=value" onSave={(text) => onChange(row, { tags: tagChanges(row.tags, text) })}>{chips}</EditText>
-      : <span className="truncate">{chips}</span>
-  }
-  if (fieldKind(field) === "tags") {
-    const name = field.slice("tags.".length).replace(/^`(.*)`$/s, "$1").replaceAll("``", "`")
-    return <EditText label={`Tag ${name} of ${row.id}`} value={row.tags[name] ?? ""} placeholder="Add" onSave={(text) => onChange(row, { tags: { [name]: text === "" ? null : text } })} />
-  }
-  if (isTimed(field)) return <span className="ml-auto text-soft"><When atMs={field === "run.started" ? row.startedAtMs : row.createdAtMs} /></span>
-  const value = valueOf(row, field)
-  const number = numberOf(value)
-  const text = formatValue(field, value)
-  if (number === undefined) return <span className={`truncate ${value === undefined ? "text-soft" : ""} ${figures === undefined ? "" : "ml-auto"}`} title={value === undefined ? undefined : text}>{text}</span>
-  const best = figures?.best === number
-  return <span title={String(number)} className={`ml-auto ${best ? "font-bold" : ""}`}>{text}{best ? <span className="sr-only"> (best)</span> : null}</span>
-}
-
-/** A faint bar under a number that tells where in its column's range it is. */
-const barOf = (row: RunRow, field: string, figures: Figures | undefined): CSSProperties | undefined => {
-  const value = figures === undefined || isTimed(field) ? undefined : numberOf(valueOf(row, field))
-  if (figures === undefined || value === undefined || !Number.isFinite(value) || figures.low === figures.high) return undefined
-  const part = ((value - figures.low) / (figures.high - figures.low)) * 100
-  return { backgroundImage: "linear-gradient(var(--bar), var(--bar))", backgroundRepeat: "no-repeat", backgroundPosition: "8px calc(100% - 4px)", backgroundSize: `calc((100% - 16px) * ${(part / 100).toFixed(4)}) 2px` }
-}
-
-const Header = ({ draggedField, field, goal, numeric, onMove, onSort, onWidth, sort, width }: Pick<RunsTableProps, "onMove" | "onSort" | "onWidth" | "sort"> & {
-  readonly field: string
-  readonly goal: "maximize" | "minimize" | undefined
-  readonly width: number
-  readonly numeric: boolean
-  readonly draggedField: { current: string | undefined }
-}) => {
-  const sorted = sort?.field === field ? sort.direction : undefined
-  const resize = (event: PointerEvent<HTMLElement>): void => {
-    event.preventDefault()
-    event.stopPropagation()
-    const handle = event.currentTarget
-    const from = event.clientX
-    handle.setPointerCapture(event.pointerId)
-    const move = (moved: globalThis.PointerEvent): void => onWidth(field, Math.min(WIDEST, Math.max(NARROWEST, width + moved.clientX - from)))
-    handle.addEventListener("pointermove", move)
-    handle.addEventListener("lostpointercapture", () => handle.removeEventListener("pointermove", move), { once: true })
-  }
-  const kind = fieldKind(field)
-  return (
-    <>
-      <button
-        type="button"
-        disabled={!isSortable(field)}
-        draggable
-        title={`${field}${goal === undefined ? "" : ` (${goal})`}`}
-        className={`flex h-full w-full min-w-0 flex-col justify-center px-2 ${numeric ? "items-end text-right" : "items-start text-left"} ${isSortable(field) ? "hover:text-ink" : ""}`}
-        onClick={() => onSort(field)}
-        onDragStart={(event) => {
-          draggedField.current = field
-          event.dataTransfer.effectAllowed = "move"
-        }}
-        onDragOver={(event) => event.preventDefault()}
-        onDrop={() => draggedField.current === undefined || draggedField.current === field ? undefined : onMove(draggedField.current, field)}
-      >
-        <span className="max-w-full truncate text-soft">{kind === "run" || kind === "tags" && field === "tags" || kind === "note" ? "" : kind === "metrics" ? (goal === undefined ? "metric" : `metric ${goal === "maximize" ? "▲" : "▼"}`) : kind === "params" ? "param" : "tag"}</span>
-        <span className="flex max-w-full gap-1 font-semibold text-ink"><span className="truncate">{fieldLabel(field)}</span>{sorted === undefined ? null : <span aria-hidden="true" className="text-accent">{sorted === "asc" ? "↑" : "↓"}</span>}</span>
-      </button>
-      <span
-        role="separator"
-        aria-orientation="vertical"
-        aria-label={`Width of ${fieldLabel(field)}`}
-        aria-valuenow={width}
-        aria-valuemin={NARROWEST}
-        aria-valuemax={WIDEST}
-        tabIndex={0}
-        className="absolute inset-y-2 right-0 w-2 cursor-col-resize touch-none border-r border-line hover:border-r-2 hover:border-accent"
-        onPointerDown={resize}
-        onKeyDown={(event) => {
-          if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return
-          event.preventDefault()
-          onWidth(field, Math.min(WIDEST, Math.max(NARROWEST, width + (event.key === "ArrowLeft" ? -16 : 16))))
-        }}
-      />
-    </>
-  )
-}
+  field === "tags" ? 220 : field === "note" ? 240 : field === "run.status" ? (errors ? 260 : 124) : field === "run.duration" || field === "run.started" ? 112 : Math.min(220, Math.max(104, fieldLabel(field).length * 8 + 56))
 
 const useWide = (): boolean => {
   const [wide, setWide] = useState(() => matchMedia("(min-width: 640px)").matches)
@@ -175,37 +52,39 @@ const useWide = (): boolean => {
   return wide
 }
 
-/** Up and down go from run to run. */
-const moveFocus = (event: KeyboardEvent<HTMLElement>): void => {
-  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return
-  if (!(event.target instanceof HTMLElement) || event.target.dataset["run"] === undefined) return
-  const row = Number(event.target.dataset["run"]) + (event.key === "ArrowDown" ? 1 : -1)
-  const next = event.currentTarget.querySelector<HTMLElement>(`[data-run="${row}"]`)
-  if (next === null) return
-  event.preventDefault()
-  next.focus()
-}
-
 export const RunsTable = (props: RunsTableProps) => {
-  const { baselines, columns, drawn, goals, hasMore, onChange, onMore, onSelect, rows, selected, widths } = props
+  const { baselines, columns, drawn, goals, hasMore, onChange, onMore, onMove, onSelect, onWidth, pinned, rows, selected, widths } = props
   const scroller = useRef<HTMLDivElement>(null)
-  const draggedField = useRef<string>(undefined)
+  const dragged = useRef<string>(undefined)
   const lastTicked = useRef<number>(undefined)
+  const [resizing, setResizing] = useState<{ readonly field: string; readonly width: number }>()
+  const [menu, setMenu] = useState<{ readonly field: string; readonly anchor: Element }>()
   const hidden = useHiddenRuns()
   const pointed = usePointedRun()
   const wide = useWide()
   const first = wide ? 290 : 190
   const errors = rows.some(({ error }) => error !== null)
-  const sizes = columns.map((field) => widths[field] ?? widthOf(field, errors))
+  const sizes = columns.map((field) => (resizing?.field === field ? resizing.width : widths[field] ?? widthOf(field, errors)))
   const total = first + sizes.reduce((sum, size) => sum + size, 0)
 
   const rowItems = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12, getItemKey: (n) => rows[n]!.id, paddingStart: HEAD })
-  const columnItems = useVirtualizer({ horizontal: true, count: columns.length, getScrollElement: () => scroller.current, estimateSize: (n) => sizes[n]!, overscan: 3, paddingStart: first, getItemKey: (n) => columns[n]! })
-  const layout = sizes.join()
-  useEffect(() => columnItems.measure(), [layout, first, columnItems])
+  // Pinned columns stick as long as there is room for others beside them.
+  const room = wide ? (rowItems.scrollRect?.width ?? 1200) * MOST_PINNED : 0
+  let stuck = 0
+  let stuckWidth = first
+  while (stuck < columns.length && pinned.includes(columns[stuck]!) && stuckWidth + sizes[stuck]! <= room) stuckWidth += sizes[stuck++]!
+  const columnItems = useVirtualizer({ horizontal: true, count: columns.length - stuck, getScrollElement: () => scroller.current, estimateSize: (n) => sizes[n + stuck]!, overscan: 3, paddingStart: stuckWidth, getItemKey: (n) => columns[n + stuck]! })
+  const layout = `${stuckWidth} ${sizes.join()}`
+  useEffect(() => columnItems.measure(), [layout, columnItems])
 
   const shownRows = rowItems.getVirtualItems()
-  const shownColumns = columnItems.getVirtualItems()
+  const moving = columnItems.getVirtualItems()
+  const gap = (moving[0]?.start ?? stuckWidth) - stuckWidth
+  /** The columns in the page: where those that stick stand, and how far the first of the others is moved. */
+  const shown = [
+    ...columns.slice(0, stuck).map((field, n) => ({ field, at: n, width: sizes[n]!, left: first + sizes.slice(0, n).reduce((sum, size) => sum + size, 0), margin: 0 })),
+    ...moving.map(({ index }, n) => ({ field: columns[index + stuck]!, at: index + stuck, width: sizes[index + stuck]!, left: undefined, margin: n === 0 ? gap : 0 }))
+  ].filter(({ field }) => field !== undefined)
   const lastShown = shownRows.at(-1)?.index ?? 0
   useEffect(() => {
     if (hasMore && lastShown >= rows.length - 30) onMore()
@@ -213,8 +92,36 @@ export const RunsTable = (props: RunsTableProps) => {
 
   const figures = useMemo(() => new Map(columns.filter((field) => fieldKind(field) !== "tags" && field !== "note").map((field) => [field, figuresOf(rows, field, goals.get(field))])), [rows, columns, goals])
   const allTicked = rows.length > 0 && rows.every(({ id }) => selected.has(id))
-  const offset = (shownColumns[0]?.start ?? first) - first
   const sticky = "sticky left-0 z-10 flex shrink-0 items-center gap-1 border-r border-line pr-2 pl-2"
+
+  /** A moved header keeps the focus. */
+  const focusColumn = (field: string): void => void requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-column="${CSS.escape(field)}"]`)?.focus())
+  const step = (field: string, by: -1 | 1): void => {
+    const to = columns[columns.indexOf(field) + by]
+    if (to === undefined) return
+    onMove(field, to)
+    focusColumn(field)
+  }
+
+  /** Up and down go from run to run, with Shift they select on the way; the space bar selects. */
+  const onKeys = (event: KeyboardEvent<HTMLElement>): void => {
+    const at = event.target instanceof HTMLElement ? Number(event.target.dataset["run"] ?? NaN) : NaN
+    const row = rows[at]
+    if (row === undefined) return
+    if (event.key === " ") {
+      event.preventDefault()
+      onSelect([row.id], !selected.has(row.id))
+      lastTicked.current = at
+      return
+    }
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return
+    const to = at + (event.key === "ArrowDown" ? 1 : -1)
+    const next = event.currentTarget.querySelector<HTMLElement>(`[data-run="${to}"]`)
+    if (next === null) return
+    event.preventDefault()
+    if (event.shiftKey) onSelect([row.id, rows[to]!.id], true)
+    next.focus()
+  }
 
   return (
     <div
@@ -223,8 +130,8 @@ export const RunsTable = (props: RunsTableProps) => {
       role="region"
       aria-label="Runs, to scroll"
       className="relative overflow-auto rounded border border-line text-small [overflow-anchor:none]"
-      style={{ height: `min(max(calc(100vh - 12rem), 20rem), ${rowItems.getTotalSize() + 18}px)` }}
-      onKeyDown={moveFocus}
+      style={{ height: `min(max(calc(100vh - 12rem), 20rem), ${rowItems.getTotalSize() + 18}px)`, scrollPaddingLeft: stuckWidth, scrollPaddingTop: HEAD }}
+      onKeyDown={onKeys}
       onMouseLeave={() => pointAtRun(undefined)}
     >
       <div role="table" aria-label="Runs" aria-rowcount={hasMore ? -1 : rows.length + 1} aria-colcount={columns.length + 1} style={{ width: total, minWidth: "100%", height: rowItems.getTotalSize() }} className="relative">
@@ -234,14 +141,34 @@ export const RunsTable = (props: RunsTableProps) => {
               <input type="checkbox" aria-label="Select all that are loaded" className="m-1 size-4 shrink-0 accent-accent" checked={allTicked} onChange={() => onSelect(rows.map(({ id }) => id), !allTicked)} />
               <span className="pl-7">run</span>
             </div>
-            {shownColumns.map(({ index, key, size }, n) => {
-              const field = columns[index]!
-              return (
-                <div key={key} role="columnheader" aria-colindex={index + 2} aria-sort={props.sort?.field === field ? (props.sort.direction === "asc" ? "ascending" : "descending") : undefined} className="relative shrink-0" style={{ width: size, marginLeft: n === 0 ? offset : 0 }}>
-                  <Header field={field} width={size} goal={goals.get(field)} numeric={figures.get(field) !== undefined || field === "run.duration"} sort={props.sort} onSort={props.onSort} onWidth={props.onWidth} onMove={props.onMove} draggedField={draggedField} />
-                </div>
-              )
-            })}
+            {shown.map(({ at, field, left, margin, width }) => (
+              <div
+                key={field}
+                role="columnheader"
+                aria-colindex={at + 2}
+                aria-sort={props.sort?.field === field ? (props.sort.direction === "asc" ? "ascending" : "descending") : undefined}
+                data-pinned={left === undefined ? undefined : true}
+                className={left === undefined ? "relative shrink-0" : "sticky z-10 shrink-0 bg-paper"}
+                style={{ width, marginLeft: margin, left }}
+              >
+                <ColumnHeader
+                  field={field}
+                  width={width}
+                  goal={goals.get(field)}
+                  numeric={figures.get(field) !== undefined || field === "run.duration"}
+                  sort={props.sort}
+                  dragged={dragged}
+                  onSort={props.onSort}
+                  onMove={onMove}
+                  onStep={step}
+                  onWidth={(_, next, isLast) => {
+                    setResizing(isLast ? undefined : { field, width: next })
+                    if (isLast) onWidth(field, next)
+                  }}
+                  onMenu={(_, anchor) => setMenu({ field, anchor })}
+                />
+              </div>
+            ))}
           </div>
         </div>
         <div role="rowgroup">
@@ -284,19 +211,17 @@ export const RunsTable = (props: RunsTableProps) => {
                   <Link to="/runs/$runId" params={{ runId: row.id }} data-run={index} title={row.id} aria-label={row.id} className="min-w-0 truncate no-underline hover:underline">{shortId(row.id, wide ? (baselines.has(row.id) ? 18 : 26) : 14)}</Link>
                   {baselines.has(row.id) ? <span className="shrink-0 rounded border border-accent px-1 text-accent" title="The pinned baseline of its experiment">baseline</span> : null}
                 </div>
-                {shownColumns.map(({ index: at, key: columnKey, size }, n) => {
-                  const field = columns[at]!
-                  return (
-                    <div key={columnKey} role="cell" aria-colindex={at + 2} className="flex min-w-0 shrink-0 items-center overflow-hidden px-2 whitespace-nowrap" style={{ width: size, marginLeft: n === 0 ? offset : 0, ...barOf(row, field, figures.get(field)) }}>
-                      <Cell row={row} field={field} figures={figures.get(field)} onChange={onChange} />
-                    </div>
-                  )
-                })}
+                {shown.map(({ at, field, left, margin, width }) => (
+                  <div key={field} role="cell" aria-colindex={at + 2} className={`flex min-w-0 shrink-0 items-center overflow-hidden px-2 whitespace-nowrap ${left === undefined ? "" : `sticky z-10 border-r border-line/60 ${background}`}`} style={{ width, marginLeft: margin, left, ...barOf(row, field, figures.get(field)) }}>
+                    <RunCell row={row} field={field} figures={figures.get(field)} onChange={onChange} />
+                  </div>
+                ))}
               </div>
             )
           })}
         </div>
       </div>
+      {menu === undefined ? null : <ColumnMenu {...props} field={menu.field} anchor={menu.anchor} pinned={pinned.includes(menu.field)} onClose={() => setMenu(undefined)} />}
     </div>
   )
 }

@@ -1,6 +1,7 @@
 /** Fields of runs as the page shows them: their names, values of a row, and what a person reads. */
 import { formatDuration, formatNumber, MISSING } from "@uniflow/compare"
 import type { FieldList, RunRow } from "../api.ts"
+import { tagName } from "./conditions.ts"
 
 /** Fields out of a list with commas; names in backticks may hold some. */
 export const splitFields = (text: string | undefined): ReadonlyArray<string> =>
@@ -32,7 +33,8 @@ const ofRow: { readonly [field: string]: (row: RunRow) => unknown } = {
 
 export const isRowField = (field: string): boolean => Object.hasOwn(ofRow, field) || field === "tags"
 
-export const valueOf = (row: RunRow, field: string): unknown => (Object.hasOwn(ofRow, field) ? ofRow[field]!(row) : row.values[field])
+export const valueOf = (row: RunRow, field: string): unknown =>
+  Object.hasOwn(ofRow, field) ? ofRow[field]!(row) : field.startsWith("tags.") ? row.tags[tagName(field)] : row.values[field]
 
 /** The first line of an error; which step of which run it was, the row says. */
 export const errorText = ({ message, step }: { readonly step: string | null; readonly message: string }): string => {
