@@ -42,6 +42,8 @@ const expectOwn = ({ headers, status, text }: MountAnswer): void => {
 
 /** That a case was answered as it must be. */
 export const expectAnswer = ({ code, early, request, status }: MountCase, answer: MountAnswer, safety: Safety): void => {
+  // A server around the page may lead to the address as it writes it; the answer there is another case.
+  if (!safety.ownAnswers && [307, 308].includes(answer.status)) return expectSafe(answer, safety)
   const wanted = typeof status === "number" ? [status] : status
   expect(wanted, `${answer.status} ${answer.text.slice(0, 300)}`).toContain(answer.status)
   expectSafe(answer, safety)

@@ -32,7 +32,7 @@ export const wirePromises = (door: () => MountDoor, safety: () => Safety, can: M
     })
   } else test.skip(`other hosts are not answered (not here: ${can.hosts.not})`, () => {})
 
-  test.each<readonly [string, ReadonlyArray<string>]>([
+  const requests: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
     ["two hosts", ["GET {base}/api/runs HTTP/1.1", "Host: {host}", "Host: evil.example", "Connection: close"]],
     ["no host", ["GET {base}/api/runs HTTP/1.1", "Connection: close"]],
     ["an address of another host", ["GET http://evil.example{base}/api/runs/%2e%2e%2f HTTP/1.1", "Host: {host}", "Connection: close"]],
@@ -45,7 +45,11 @@ export const wirePromises = (door: () => MountDoor, safety: () => Safety, can: M
     ["TRACE", ["TRACE {base}/api/runs HTTP/1.1", "Host: {host}", "Connection: close"]],
     ["a tunnel", ["CONNECT evil.example:443 HTTP/1.1", "Host: evil.example:443", "Connection: close"]],
     ["a greeting in TLS", ["\u0016\u0003\u0001\u0002\u0000\u0001\u0000"]]
-  ])("%s: refused, or answered with no run", async (_, lines) => {
+  ]
+  // What the page is not asked about: the server around it says by itself which host it is, and what it does with a method that it does not know.
+  const elsewhere = [...can.hosts === true ? [] : ["two hosts", "an address of another host"], ...can.ownAnswers === true ? [] : ["TRACE"]]
+  for (const name of elsewhere) test.skip(`${name} (not here: the server around the page answers)`, () => {})
+  test.each(requests.filter(([name]) => !elsewhere.includes(name)))("%s: refused, or answered with no run", async (_, lines) => {
     for (const answer of await sent(lines)) {
       expect(answer.status).toBeGreaterThanOrEqual(300)
       expect(answer.text).not.toContain("run-1")
