@@ -1,21 +1,20 @@
 /** What the endpoints of the API do, over a `Uniflow`. */
-import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline, pinnedBaseline } from "@uniflow/compare"
+import { codeChanges, compare, compareGroups, type GroupField, jsonified, pinBaseline } from "@uniflow/compare"
 import { Explanation, Filter, FindRuns, type FoundRun, InvalidInput, metricNamed, RunStore, snapshot, type StoreError, type Uniflow } from "@uniflow/core"
 import { Effect, Layer, Option } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
-import { Api, type ExperimentSummary, type RunPage, type RunRow, Requests } from "../Api.ts"
+import { Api, type RunPage, Requests } from "../Api.ts"
 import { curve } from "./curves.ts"
+import { experimentSummaries, isExperiment } from "./experimentSummaries.ts"
 import { fieldList } from "./fieldList.ts"
 import { itemPage, type KeptItems } from "./itemPage.ts"
 import { runDetailOf } from "./runDetail.ts"
+import { rowOf } from "./rowOf.ts"
 import { runSummaries } from "./runSummaries.ts"
 import { allOf, runIdOf, runOf, Visitor } from "./Visitor.ts"
 
 /** The parts of a `Uniflow` that the page uses. */
 export type PageUniflow = Pick<Uniflow.Uniflow<never>, "runPromise" | "cancel" | "runs">
-
-const MOST_EXPERIMENTS = 200
-const TREND = 30
 
 type Problem = { readonly error: { readonly code: "invalid_request" | "invalid_run_id" | "invalid_filter" | "not_found" | "store_unavailable"; readonly message: string; readonly requestId: string } }
 
@@ -32,18 +31,6 @@ const problemOf = (error: unknown, requestId: string): Problem | undefined => {
   return undefined
 }
 
-const rowOf = (found: FoundRun, fields: ReadonlyArray<readonly [string, Filter.Field]> = []): RunRow => {
-  const { attempts, createdAtMs, endedAtMs, error, experiment, failedStep, goals, id, note, parent, pipeline, startedAtMs, status, tags } = found.run
-  return {
-    id, pipeline, experiment, status, createdAtMs, startedAtMs, endedAtMs, attempts, parent, tags, note, goals,
-    error: error === null ? null : { step: failedStep, name: error.name, message: error.message.split("\n")[0]!.slice(0, 500) },
-    values: Object.fromEntries(fields.flatMap(([text, field]) => {
-      const value = FindRuns.valueOf(found, field)
-      return value === undefined ? [] : [[text, jsonified(value)]]
-    }))
-  }
-}
-
 const fieldsOf = (text: string | undefined): Effect.Effect<ReadonlyArray<readonly [string, Filter.Field]>, Filter.InvalidFilter | InvalidInput> =>
   Effect.try({
     try: () => {
@@ -57,56 +44,6 @@ const fieldsOf = (text: string | undefined): Effect.Effect<ReadonlyArray<readonl
 
 const parsed = (where: string | undefined): Effect.Effect<Filter.Filter | undefined, Filter.InvalidFilter> =>
   Effect.try({ try: () => (where === undefined || where.trim() === "" ? undefined : Filter.parse(where)), catch: (error) => error as Filter.InvalidFilter })
-
-const isExperiment = (experiment: string | undefined): Filter.Filter | undefined =>
-  experiment === undefined ? undefined : { _tag: "Compare", field: { _tag: "Run", name: "experiment" }, comparison: "=", value: experiment }
-
-const isCompleted: Filter.Filter = { _tag: "Compare", field: { _tag: "Run", name: "status" }, comparison: "=", value: "completed" }
-
-const summaryOf = Effect.fnUntraced(function*(counts: Pick<ExperimentSummary, "experiment" | "runs" | "running" | "failed">, where: Filter.Filter | undefined) {
-  const store = yield* RunStore
-  const own = allOf(isExperiment(counts.experiment), where)
-  const newest = yield* store.find({ where: own, limit: TREND })
-  const last = newest[0]
-  if (last === undefined) return undefined
-  const pin = yield* pinnedBaseline(counts.experiment)
-  // It may be one that this principal does not see.
-  const pinned = pin === undefined || where === undefined ? pin : (yield* store.find({ where: allOf({ _tag: "Compare", field: { _tag: "Run", name: "id" }, comparison: "=", value: pin.run.id }, where), limit: 1 }))[0]
-  const [goal] = Object.entries(newest.find(({ run }) => Object.keys(run.goals).length > 0)?.run.goals ?? {})
-  const field: Filter.Field | undefined = goal === undefined ? undefined : { _tag: "Metric", name: goal[0], figure: "last" }
-  const best = goal === undefined || field === undefined
-    ? undefined
-    : (yield* store.find({ where: allOf(own, isCompleted), orderBy: [{ field, direction: goal[1] === "maximize" ? "desc" : "asc" }], limit: 1 }))[0]
-  const shown = field === undefined ? [] : [[Filter.fieldText(field), field] as const]
-  const valueOf = (found: FoundRun): number | undefined => {
-    const value = field === undefined ? undefined : FindRuns.valueOf(found, field)
-    return typeof value === "number" && Number.isFinite(value) ? value : undefined
-  }
-  const summary: ExperimentSummary = {
-    experiment: counts.experiment,
-    runs: counts.runs,
-    running: counts.running,
-    failed: counts.failed,
-    last: rowOf(last, shown),
-    baseline: pinned === undefined ? null : rowOf(pinned, shown),
-    best: best === undefined || goal === undefined || valueOf(best) === undefined ? null : { run: rowOf(best, shown), metric: goal[0], goal: goal[1] },
-    trend: newest.toReversed().flatMap((found) => valueOf(found) ?? [])
-  }
-  return summary
-})
-
-/** The counts of experiments; of what a principal sees they are counted run by run. */
-const countsOf = Effect.fnUntraced(function*(where: Filter.Filter | undefined) {
-  const store = yield* RunStore
-  if (where === undefined) return (yield* store.experiments).slice(0, MOST_EXPERIMENTS)
-  const runs = (yield* store.find({ where, limit: 1_000 })).map(({ run }) => run)
-  return [...Map.groupBy(runs, ({ experiment }) => experiment)].slice(0, MOST_EXPERIMENTS).map(([experiment, own]) => ({
-    experiment,
-    runs: own.length,
-    running: own.filter(({ status }) => status === "running").length,
-    failed: own.filter(({ status }) => status === "failed" || status === "crashed").length
-  }))
-})
 
 /** Runs to compare, each of which exists for who asks. */
 const comparedRuns = Effect.fnUntraced(function*(runs: string, where: Filter.Filter | undefined) {
@@ -132,14 +69,10 @@ export const layer = (uniflow: PageUniflow) => {
   const viewOf = (id: string, where: Filter.Filter | undefined) =>
     Effect.andThen(runOf(id, where), Effect.map(snapshot(id), runDetailOf))
 
+  const experimentsOf = experimentSummaries()
   const experiments = HttpApiBuilder.group(Api, "experiments", (handlers) =>
     handlers
-      .handle("list", () =>
-        answer(({ where }) =>
-          Effect.gen(function*() {
-            const summaries = yield* Effect.forEach(yield* countsOf(where), (counts) => summaryOf(counts, where), { concurrency: 4 })
-            return { experiments: summaries.filter((one) => one !== undefined) }
-          })))
+      .handle("list", () => answer(({ where }) => Effect.map(experimentsOf(where), (experiments) => ({ experiments }))))
       .handle("fields", ({ query }) => answer(({ where }) => fieldList(allOf(isExperiment(query.experiment), where), query.search))))
 
   const runs = HttpApiBuilder.group(Api, "runs", (handlers) =>
