@@ -6,7 +6,7 @@
  */
 import { PgPool } from "@effect/sql-pg"
 import {
-  type ArtifactInfo, type ArtifactSource, ArtifactStore, type ArtifactStoreService, CorruptArtifact, Hasher, SourceFiles, StoreError, type StoredObject
+  type ArtifactInfo, type ArtifactSource, ArtifactStore, type ArtifactStoreService, CorruptArtifact, FaultPoints, Hasher, SourceFiles, StoreError, type StoredObject
 } from "@uniflow/core"
 import { Clock, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { SqlError } from "effect/sql"
@@ -18,6 +18,9 @@ export interface PostgresArtifactOptions extends PostgresOptions {
   /** The largest object in bytes; 256 MiB by default. What is larger belongs into S3 or files. */
   readonly maxObjectBytes?: number | undefined
 }
+
+/** Every fault point of this store: around each transaction, and around each part of what has no name yet. */
+export const faultPoints: ReadonlyArray<string> = ["transaction", "part"].flatMap((name) => [`postgres.object.${name}:before`, `postgres.object.${name}:after`])
 
 const PART_BYTES = 1024 * 1024
 
@@ -53,6 +56,12 @@ const LIST = "SELECT digest, size_bytes, refreshed_at_ms FROM objects WHERE dige
 const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effect.fn.Return<ArtifactStoreService, StoreError, Scope.Scope> {
   const { maxObjectBytes = 256 * 1024 * 1024, schema = "uniflow" } = options
   const hasher = yield* Hasher
+  const points = yield* FaultPoints
+  const around = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      points.at(`postgres.object.${name}:before`)
+      return Effect.tap(effect, () => Effect.sync(() => points.at(`postgres.object.${name}:after`)))
+    })
   const name = nameOf(options)
   const rewritten = inSchema(schema)
   const failed = (what: string) => (error: unknown): StoreError => postgresError(what, error)
@@ -68,7 +77,8 @@ const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effe
   const ask: Ask = (sql, params) => patiently(once(sql, params), passes)
 
   /** A transaction that may be done twice: the second time changes nothing that the first one has not. */
-  const transaction = <A>(use: (ask: Ask) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
+  const transaction = <A>(use: (ask: Ask) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> => around("transaction", transacted(use))
+  const transacted = <A>(use: (ask: Ask) => Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, SqlError.SqlError> =>
     patiently(Effect.scoped(Effect.gen(function*() {
       const connection = yield* inRealTime(pool.reserve)
       const here: Ask = (sql, params) => connection.queryValues(rewritten(sql), params)
@@ -151,7 +161,7 @@ const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effe
       return Effect.forEach(taken, (bytes) => {
         const at = part++
         // Written again where the answer was lost.
-        return ask(`${ADD_PART} ON CONFLICT (object, part) DO NOTHING`, [id, at, bytes])
+        return around("part", ask(`${ADD_PART} ON CONFLICT (object, part) DO NOTHING`, [id, at, bytes]))
       }, { discard: true })
     }).pipe(Effect.mapError(writing))
     const add = (piece: Uint8Array): Effect.Effect<void, StoreError> =>

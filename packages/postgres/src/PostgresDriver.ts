@@ -10,7 +10,7 @@
  * the same transaction moves on, and it is repeated where it was not.
  */
 import { PgClient, PgConnection, PgPool } from "@effect/sql-pg"
-import type { StoreError } from "@uniflow/core"
+import { FaultPoints, type StoreError } from "@uniflow/core"
 import { SqlDriver, type SqlDriverService, type SqlOutcome, type SqlUnit } from "@uniflow/sql"
 import { Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
@@ -20,6 +20,9 @@ import { isDisconnected, isMadeMeanwhile, isPassing, postgresError, stateOf } fr
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
 export type { PostgresOptions }
+
+/** Every fault point of this driver: before a transaction is sent, and when its answer is there. */
+export const faultPoints: ReadonlyArray<string> = ["postgres.commit:before", "postgres.commit:after"]
 
 const LOCK = "SELECT revision FROM held WHERE run = 0 FOR UPDATE"
 const MARKED = "SELECT batch FROM writers WHERE id = ?"
@@ -47,6 +50,7 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
   const rewritten = inSchema(schema)
   const patiently = patientlyFor(options)
   const atFirst = patientlyFor({ ...options, patienceMs: FIRST_PATIENCE_MS })
+  const points = yield* FaultPoints
   const scope = yield* Effect.scope
 
   const pool = yield* Effect.mapError(inRealTime(PgPool.make(poolConfig(options))), (error) => postgresError(`${name} cannot be used`, error))
@@ -154,7 +158,10 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
           if (yield* wasCommitted(batch)) return { outcomes: yield* Effect.forEach(units, asCommitted) }
           isUnknown = false
         }
-        return { outcomes: yield* together(units, batch) }
+        points.at("postgres.commit:before")
+        const outcomes = yield* together(units, batch)
+        points.at("postgres.commit:after")
+        return { outcomes }
       })
       return patiently(
         Effect.tapError(once, (error) => {
