@@ -1,5 +1,6 @@
 // The crash harness on a PostgreSQL of its own: `node main.ts --kills 100`, as packages/testkit/src/crash/main.ts takes it.
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { startServer } from "../server.ts"
 
@@ -7,11 +8,13 @@ const server = await startServer()
 try {
   const harness = fileURLToPath(new URL("../../../testkit/src/crash/main.ts", import.meta.url))
   const target = fileURLToPath(new URL("target.ts", import.meta.url))
-  const { status } = spawnSync(process.execPath, ["--conditions=uniflow-source", harness, "--target", target, ...process.argv.slice(2)], {
+  // Not synchronously: the server stands still when nobody reads what it says.
+  const child = spawn(process.execPath, ["--conditions=uniflow-source", harness, "--target", target, ...process.argv.slice(2)], {
     stdio: "inherit",
     env: { ...process.env, UNIFLOW_CRASH_URL: server.url }
   })
-  process.exitCode = status ?? 1
+  const [code] = (await once(child, "close")) as [number | null]
+  process.exitCode = code ?? 1
 } finally {
   await server.remove()
 }
