@@ -10,7 +10,7 @@ import {
 } from "@uniflow/core"
 import { Clock, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { SqlError } from "effect/sql"
-import { FIRST_PATIENCE_MS, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
+import { begin, FIRST_PATIENCE_MS, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions, STANDS_STILL_MS } from "./internal/connecting.ts"
 import { isDisconnected, isMadeMeanwhile, isPassing, postgresError } from "./internal/postgresErrors.ts"
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
@@ -82,7 +82,7 @@ const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effe
     patiently(Effect.scoped(Effect.gen(function*() {
       const connection = yield* inRealTime(pool.reserve)
       const here: Ask = (sql, params) => connection.queryValues(rewritten(sql), params)
-      yield* here("BEGIN", [])
+      for (const sql of begin(STANDS_STILL_MS)) yield* here(sql, [])
       const done = yield* Effect.onError(use(here), () => Effect.ignore(here("ROLLBACK", [])))
       const { command } = yield* connection.query("COMMIT")
       return command === "COMMIT" ? Option.some(done) : Option.none()

@@ -15,7 +15,7 @@ import { SqlDriver, type SqlDriverService, type SqlOutcome, type SqlUnit } from 
 import { Effect, Exit, Layer, Scope, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection, type SqlError } from "effect/sql"
-import { connectionConfig, FIRST_PATIENCE_MS, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions } from "./internal/connecting.ts"
+import { begin, connectionConfig, FIRST_PATIENCE_MS, inRealTime, nameOf, patientlyFor, poolConfig, type PostgresOptions, STANDS_STILL_MS } from "./internal/connecting.ts"
 import { isDisconnected, isMadeMeanwhile, isPassing, postgresError, stateOf } from "./internal/postgresErrors.ts"
 import { inSchema, quoted } from "./internal/postgresSql.ts"
 
@@ -40,6 +40,11 @@ const REFUSED = "22012"
 /** A batch that was recorded already, or is older than one that was, is not recorded again. */
 const MARK = insistently(`INSERT INTO writers (id, batch, at_ms) VALUES (?, ?, ?)
   ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, at_ms = excluded.at_ms WHERE writers.batch < excluded.batch`)
+
+const BEGIN = begin(STANDS_STILL_MS).map((sql) => [sql, []] as const)
+
+/** How long a process may do what it does exclusively, in milliseconds; then others go on, and it is told. */
+const EXCLUSIVE_MS = 60_000
 
 const applied: SqlOutcome = { _tag: "Applied", rows: [] }
 const refused: SqlOutcome = { _tag: "Refused" }
@@ -112,12 +117,12 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
   const transaction = Effect.fnUntraced(function*(statements: ReadonlyArray<readonly [sql: string, params: ReadonlyArray<unknown>]>) {
     const connection = yield* connected
     const results = yield* Effect.forEach(
-      [["BEGIN", []], ...statements, ["COMMIT", []]] as ReadonlyArray<readonly [string, ReadonlyArray<unknown>]>,
+      [...BEGIN, ...statements, ["COMMIT", []]] as ReadonlyArray<readonly [string, ReadonlyArray<unknown>]>,
       ([sql, params]) => Effect.exit(connection.query(rewritten(sql), params)),
       { concurrency: "unbounded" }
     )
     for (const result of results) if (result._tag === "Failure") return yield* Effect.failCause(result.cause)
-    return results.slice(1, -1).map((result) => result._tag === "Success" ? result.value : undefined!)
+    return results.slice(BEGIN.length, -1).map((result) => result._tag === "Success" ? result.value : undefined!)
   })
 
   /** One transaction for all units; fails where one of them is refused or fails. */
@@ -191,7 +196,7 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
       const connection = yield* Effect.mapError(inRealTime(pool.reserve), (error) => postgresError(`${name} cannot be had exclusively`, error))
       const ask = (sql: string) => connection.query(rewritten(sql), [])
       yield* Effect.acquireRelease(
-        Effect.mapError(Effect.andThen(ask("BEGIN"), ask(LOCK)), (error) => postgresError(`${name} cannot be had exclusively`, error)),
+        Effect.mapError(Effect.forEach([...begin(EXCLUSIVE_MS), LOCK], ask, { discard: true }), (error) => postgresError(`${name} cannot be had exclusively`, error)),
         () => Effect.ignore(ask("ROLLBACK"))
       )
       return yield* effect

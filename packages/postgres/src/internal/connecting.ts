@@ -37,6 +37,15 @@ export const connectionConfig = ({ prepare = true, url }: PostgresOptions) => ({
 
 export const poolConfig = (options: PostgresOptions) => ({ ...connectionConfig(options), maxConnections: options.maxConnections ?? 5 })
 
+/**
+ * Begins a transaction that the server ends by itself when this process stands still in the middle of it for so long, in milliseconds: others
+ * wait for what it has locked. It holds for the transaction alone, as a pooler wants it.
+ */
+export const begin = (standsStillMs: number): ReadonlyArray<string> => ["BEGIN", `SET LOCAL idle_in_transaction_session_timeout = ${standsStillMs}`]
+
+/** How long a transaction of statements that follow each other may stand still, in milliseconds. */
+export const STANDS_STILL_MS = 5_000
+
 /** Longest pause before the server is tried again, in milliseconds. */
 const PAUSE_MS = 500
 
