@@ -23,7 +23,7 @@ const RUNS = 200
 const AT_ONCE = 16
 
 /** Runs `count` pieces of work, some at the same time. */
-const pool = async (count: number, atOnce: number, work: (i: number) => Promise<unknown>): Promise<void> => {
+export const pool = async (count: number, atOnce: number, work: (i: number) => Promise<unknown>): Promise<void> => {
   let next = 0
   await Promise.all(Array.from({ length: atOnce }, async () => {
     while (next < count) await work(next++)

@@ -6,6 +6,7 @@ type Benchmark = (rounds: number) => Promise<ReadonlyArray<Line>>
 
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   steps: async () => (await import("./durableSteps.ts")).durableSteps,
+  postgres: async () => (await import("./postgres.ts")).postgresSteps,
   restore: async () => (await import("./durableSteps.ts")).restore,
   explain: async () => (await import("./explaining.ts")).explaining,
   find: async () => (await import("./findingRuns.ts")).findingRuns([10_000, 100_000]),
