@@ -35,7 +35,7 @@ export const run = (program, args, { cwd = root, capture = false, env = {} } = {
 }
 
 /** Packs packages as `pnpm publish` would and returns the tarballs' paths by package name. */
-const pack = (packages, destination) =>
+export const pack = (packages, destination) =>
   Object.fromEntries(
     packages.map(({ name, directory }) => {
       const before = new Set(readdirSync(destination))
