@@ -21,10 +21,10 @@ export const postgresSteps = (rounds: number): Promise<ReadonlyArray<Line>> =>
     const short = chain("short", 5)
     const measured = Effect.gen(function*() {
       const raw = yield* PgConnection.make({ url: Redacted.make(server.url) })
-      yield* raw.query("CREATE TABLE checkpoints (run text, step bigint, output text, at double precision, PRIMARY KEY (run, step))")
+      yield* raw.query("CREATE TABLE public.raw_steps (run text, step bigint, output text, at double precision, PRIMARY KEY (run, step))")
       const inserts = (round: number) =>
         Effect.forEach(Array.from({ length: STEPS }, (_, i) => i), (i) =>
-          raw.query("INSERT INTO checkpoints VALUES ($1, $2, $3, $4)", [`round-${round}`, BigInt(i), JSON.stringify(payload(i)), Date.now()]), { discard: true })
+          raw.query("INSERT INTO public.raw_steps VALUES ($1, $2, $3, $4)", [`round-${round}`, BigInt(i), JSON.stringify(payload(i)), Date.now()]), { discard: true })
       for (let round = -3; round < rounds; round++) {
         const begun = performance.now()
         yield* inserts(round)
