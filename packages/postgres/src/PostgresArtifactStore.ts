@@ -6,7 +6,7 @@
  */
 import { PgPool } from "@effect/sql-pg"
 import {
-  type ArtifactInfo, type ArtifactSource, ArtifactStore, type ArtifactStoreService, CorruptArtifact, FaultPoints, Hasher, SourceFiles, StoreError, type StoredObject
+  type ArtifactInfo, type ArtifactSource, ArtifactStore, type ArtifactStoreService, CorruptArtifact, FaultPoints, Hasher, joinEncoded, SourceFiles, StoreError, type StoredObject
 } from "@uniflow/core"
 import { Clock, Effect, Layer, Option, type Scope, Stream } from "effect"
 import type { SqlError } from "effect/sql"
@@ -252,15 +252,7 @@ const make = Effect.fnUntraced(function*(options: PostgresArtifactOptions): Effe
     }))
 
   const get: ArtifactStoreService["get"] = (digest) =>
-    Effect.map(Stream.runCollect(stream(digest)), (pieces) => {
-      const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
-      let at = 0
-      for (const piece of pieces) {
-        whole.set(piece, at)
-        at += piece.length
-      }
-      return whole
-    })
+    Effect.map(Stream.runCollect(stream(digest)), (segments) => joinEncoded({ segments, sizeBytes: segments.reduce((sum, { length }) => sum + length, 0) }))
 
   const remove: ArtifactStoreService["remove"] = (digest, { refreshedBeforeMs }) =>
     !isDigest(digest) ? Effect.succeed(false) : Effect.mapError(

@@ -43,7 +43,7 @@ const MARK = insistently(`INSERT INTO writers (id, batch, at_ms) VALUES (?, ?, ?
 
 const BEGIN = begin(STANDS_STILL_MS).map((sql) => [sql, []] as const)
 
-/** How long a process may do what it does exclusively, in milliseconds; then others go on, and it is told. */
+/** How long a process may do what it does exclusively, in milliseconds: then others go on, and what it did fails in the end. */
 const EXCLUSIVE_MS = 60_000
 
 const applied: SqlOutcome = { _tag: "Applied", rows: [] }
@@ -191,16 +191,19 @@ const make = Effect.fnUntraced(function*(options: PostgresOptions): Effect.fn.Re
         Effect.map(attempt([unit]), (alone) => "outcomes" in alone ? alone.outcomes[0]! : unitFailed(alone.error)))
     })).pipe(Effect.mapError((error) => postgresError(`Nothing can be recorded in ${name}`, error)))
 
+  const notExclusive = (error: SqlError.SqlError): StoreError => postgresError(`${name} cannot be had exclusively`, error)
+  const oneAtATime = Semaphore.makeUnsafe(1)
+  // A connection of its own: what is done meanwhile needs those of the pool.
   const exclusively: SqlDriverService["exclusively"] = (effect) =>
-    Effect.scoped(Effect.gen(function*() {
-      const connection = yield* Effect.mapError(inRealTime(pool.reserve), (error) => postgresError(`${name} cannot be had exclusively`, error))
-      const ask = (sql: string) => connection.query(rewritten(sql), [])
-      yield* Effect.acquireRelease(
-        Effect.mapError(Effect.forEach([...begin(EXCLUSIVE_MS), LOCK], ask, { discard: true }), (error) => postgresError(`${name} cannot be had exclusively`, error)),
-        () => Effect.ignore(ask("ROLLBACK"))
-      )
-      return yield* effect
-    }))
+    oneAtATime.withPermit(Effect.scoped(Effect.gen(function*() {
+      const connection = yield* Effect.mapError(inRealTime(PgConnection.make(connectionConfig(options))), notExclusive)
+      const ask = (sql: string) => Effect.mapError(connection.query(rewritten(sql)), notExclusive)
+      yield* Effect.acquireRelease(Effect.forEach([...begin(EXCLUSIVE_MS), LOCK], ask, { discard: true }), () => Effect.ignore(ask("ROLLBACK")))
+      const done = yield* effect
+      // Fails where the server has ended the transaction.
+      yield* ask("SELECT 1")
+      return done
+    })))
 
   const setUp = Effect.gen(function*() {
     yield* client.unsafe(`CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`)

@@ -1,5 +1,6 @@
+import { PgConnection } from "@effect/sql-pg"
 import { type AttemptEnvironment, ProcessIdentity, RunStore, type RunStoreService, type StepRecord } from "@uniflow/core"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { PostgresRunStore } from "../src/index.ts"
 import { type CuttingProxy, cuttingProxy } from "./cutting.ts"
@@ -104,4 +105,22 @@ it("a server that is restarted meanwhile is waited for", { timeout: 120_000 }, a
       }
       expect((yield* store.steps("run")).map(({ seq }) => seq)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1))
     })))
+})
+
+it("what is done exclusively may read though there is one connection, others take turns, and one whose transaction was ended is told", { timeout: 60_000 }, async () => {
+  const schema = "exclusive"
+  await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const store = yield* RunStore
+    let inside = 0
+    const once = store.exclusively(Effect.gen(function*() {
+      expect(++inside).toBe(1)
+      expect(yield* store.runs({ limit: 1 })).toEqual([])
+      inside--
+    }))
+    yield* Effect.all([once, once, once, once], { concurrency: "unbounded", discard: true })
+    const admin = yield* PgConnection.make({ url: Redacted.make(server.url) })
+    const ended = store.exclusively(admin.query(`SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+      WHERE c.relname = 'held' AND c.relnamespace = '${schema}'::regnamespace AND l.mode = 'RowShareLock'`))
+    expect(yield* Effect.flip(ended)).toMatchObject({ _tag: "StoreError", message: expect.stringContaining("cannot be had exclusively") as unknown })
+  }).pipe(Effect.provide(PostgresRunStore.layer({ url, schema, maxConnections: 1 })))))
 })
